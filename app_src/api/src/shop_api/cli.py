@@ -1,0 +1,78 @@
+"""The command line: serve, migrate, healthcheck."""
+
+# The health check runs every few seconds: what only the other commands need is imported by them.
+import argparse
+import http.client
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+PORT = 8080
+
+
+def main() -> int:
+    """Run the command that the arguments name; return the exit code."""
+    parser = argparse.ArgumentParser(prog="shop-api", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("serve", help="serve HTTP on port 8080")
+    migrate = commands.add_parser("migrate", help="bring the schema up to date")
+    migrate.add_argument("--seed", type=Path, metavar="CSV", help="load these items if none were ever loaded")
+    commands.add_parser("healthcheck", help="exit with 0 if the server in this container is alive")
+    arguments = parser.parse_args()
+    if arguments.command == "healthcheck":
+        return _healthcheck()
+    if arguments.command == "migrate":
+        return _migrate(arguments.seed)
+    return _serve()
+
+
+def _healthcheck() -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=2)
+    try:
+        connection.request("GET", "/healthz")
+        return 0 if connection.getresponse().status == http.HTTPStatus.OK else 1
+    except OSError as error:
+        return _fail(f"Not alive: {error}.")
+    finally:
+        connection.close()
+
+
+def _migrate(seed: Path | None) -> int:
+    from shop_api.migrate import MigrationError, migrate
+    from shop_api.settings import SettingsError
+
+    try:
+        outcome = migrate(seed)
+    except (SettingsError, MigrationError) as error:
+        return _fail(str(error))
+    print(json.dumps(outcome))
+    return 0
+
+
+def _serve() -> int:
+    from shop_api.settings import Settings, SettingsError
+
+    try:
+        Settings.load()
+    except SettingsError as error:
+        return _fail(str(error))
+    # The workers' counters are files; those of a run before this one must not be added to them.
+    directory = Path(tempfile.gettempdir(), "shop-api-metrics")
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
+    gunicorn = str(Path(sys.executable).with_name("gunicorn"))
+    # Becomes the server, so that it is the server that gets the signals.
+    os.execv(gunicorn, [gunicorn, "--config", "python:shop_api.gunicorn_conf"])  # noqa: S606
+
+
+def _fail(message: str) -> int:
+    print(message, file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

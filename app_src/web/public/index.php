@@ -1,0 +1,34 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Shopfleet;
+
+require __DIR__ . '/../src/autoload.php';
+
+set_error_handler(static function (int $level, string $message, string $file, int $line): bool {
+    if ((error_reporting() & $level) === 0) {
+        return false;
+    }
+    throw new \ErrorException($message, 0, $level, $file, $line);
+});
+
+$request = Request::fromGlobals();
+// Apache's own log line then names the same id, also when it was made up here.
+apache_setenv('REQUEST_ID', $request->id);
+$log = new Log($request->id);
+$app = new App(Config::fromEnvironment(), $request, $log);
+try {
+    $response = $app->answer();
+} catch (\Throwable $fault) {
+    $log->error('fault', [
+        'type' => $fault::class,
+        'reason' => $fault->getMessage(),
+        'at' => $fault->getFile() . ':' . $fault->getLine(),
+    ]);
+    while (ob_get_level() > 0) {
+        ob_end_clean();
+    }
+    $response = $app->failure();
+}
+$response->send($request->id);

@@ -1,0 +1,131 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Shopfleet;
+
+/** Speaks HTTP with one of the two APIs. */
+final class ApiClient
+{
+    private const int CONNECT_TIMEOUT_MS = 300;
+    private const int TIMEOUT_MS = 3000;
+    private const int MAX_BYTES = 1_048_576;
+    private const array CONNECTION_FAILURES = [CURLE_COULDNT_CONNECT, CURLE_GOT_NOTHING, CURLE_RECV_ERROR, CURLE_SEND_ERROR];
+
+    private readonly \CurlHandle $curl;
+
+    public function __construct(
+        private readonly string $baseUrl,
+        private readonly string $requestId,
+    ) {
+        $this->curl = curl_init();
+    }
+
+    /**
+     * @param array<string, string|int> $query
+     *
+     * @throws ApiUnavailable
+     * @throws ApiRejected
+     */
+    public function get(string $path, array $query = []): ApiAnswer
+    {
+        if ($query !== []) {
+            $path .= '?' . http_build_query($query, '', '&', PHP_QUERY_RFC3986);
+        }
+
+        return $this->request('GET', $path);
+    }
+
+    /**
+     * @param array<string, mixed>|null $body
+     * @param list<string> $headers
+     *
+     * @throws ApiUnavailable
+     * @throws ApiRejected
+     */
+    public function request(string $method, string $path, ?array $body = null, array $headers = []): ApiAnswer
+    {
+        $received = [];
+        $options = [
+            CURLOPT_URL => $this->baseUrl . $path,
+            CURLOPT_CUSTOMREQUEST => $method,
+            CURLOPT_HTTPHEADER => ['Accept: application/json', 'X-Request-ID: ' . $this->requestId, ...$headers],
+            CURLOPT_RETURNTRANSFER => true,
+            CURLOPT_PATH_AS_IS => true,
+            CURLOPT_FOLLOWLOCATION => false,
+            CURLOPT_PROTOCOLS_STR => 'http,https',
+            CURLOPT_PROXY => '',
+            CURLOPT_NOSIGNAL => true,
+            CURLOPT_CONNECTTIMEOUT_MS => self::CONNECT_TIMEOUT_MS,
+            CURLOPT_TIMEOUT_MS => self::TIMEOUT_MS,
+            CURLOPT_MAXFILESIZE => self::MAX_BYTES,
+            CURLOPT_HEADERFUNCTION => static function (\CurlHandle $curl, string $line) use (&$received): int {
+                [$name, $value] = explode(':', $line, 2) + [1 => ''];
+                $received[strtolower(trim($name))] = trim($value);
+
+                return strlen($line);
+            },
+        ];
+        if ($body !== null) {
+            $options[CURLOPT_POSTFIELDS] = json_encode($body, JSON_THROW_ON_ERROR | JSON_UNESCAPED_UNICODE);
+            $options[CURLOPT_HTTPHEADER][] = 'Content-Type: application/json';
+        }
+        $text = $this->transfer($options, retry: $method === 'GET');
+
+        return $this->judge(curl_getinfo($this->curl, CURLINFO_RESPONSE_CODE), $received, $text);
+    }
+
+    /** @param array<int, mixed> $options */
+    private function transfer(array $options, bool $retry): string
+    {
+        curl_reset($this->curl);
+        curl_setopt_array($this->curl, $options);
+        $text = curl_exec($this->curl);
+        if ($retry && in_array(curl_errno($this->curl), self::CONNECTION_FAILURES, true)) {
+            $text = curl_exec($this->curl);
+        }
+        if (!is_string($text)) {
+            throw new ApiUnavailable(curl_error($this->curl));
+        }
+
+        return $text;
+    }
+
+    /** @param array<string, string> $headers */
+    private function judge(int $status, array $headers, string $text): ApiAnswer
+    {
+        if ($status === 204) {
+            return new ApiAnswer($status, $headers, []);
+        }
+        if ($status >= 500 || $status === 429) {
+            throw new ApiUnavailable("answer {$status}");
+        }
+        $type = $headers['content-type'] ?? '';
+        $data = preg_match('~^application/(problem\+)?json\b~i', $type) === 1 ? json_decode($text, true, 16) : null;
+        if (!is_array($data)) {
+            throw new ApiUnavailable("answer {$status} without JSON");
+        }
+        if ($status >= 400) {
+            throw $this->rejection($status, $data);
+        }
+        if ($status >= 300) {
+            throw new ApiUnavailable("unexpected answer {$status}");
+        }
+
+        return new ApiAnswer($status, $headers, $data);
+    }
+
+    /** @param array<mixed> $problem */
+    private function rejection(int $status, array $problem): ApiRejected
+    {
+        $errors = [];
+        foreach (is_array($problem['errors'] ?? null) ? $problem['errors'] : [] as $error) {
+            if (is_string($error['field'] ?? null) && is_string($error['message'] ?? null)) {
+                $errors[$error['field']] ??= $error['message'];
+            }
+        }
+        $detail = $problem['detail'] ?? $problem['title'] ?? null;
+
+        return new ApiRejected($status, is_string($detail) ? $detail : 'The request was refused.', $errors);
+    }
+}

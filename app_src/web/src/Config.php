@@ -1,0 +1,38 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Shopfleet;
+
+/** What the container was told by its environment. */
+final readonly class Config
+{
+    public const string ADMINS_FILE = '/etc/shopfleet/admins.json';
+
+    public function __construct(
+        public bool $isAdmin,
+        public string $apiUrl,
+        public string $adminApiUrl,
+        public string $currency,
+        public string $hostname,
+    ) {
+    }
+
+    public static function fromEnvironment(): self
+    {
+        return new self(
+            isAdmin: self::env('SHOP_ROLE', 'shop') === 'admin',
+            apiUrl: rtrim(self::env('SHOP_API_URL'), '/'),
+            adminApiUrl: rtrim(self::env('SHOP_ADMIN_API_URL'), '/'),
+            currency: self::env('SHOP_CURRENCY', '€'),
+            hostname: (string) gethostname(),
+        );
+    }
+
+    private static function env(string $name, string $default = ''): string
+    {
+        $value = getenv($name);
+
+        return is_string($value) && $value !== '' ? $value : $default;
+    }
+}

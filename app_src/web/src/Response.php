@@ -1,0 +1,48 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Shopfleet;
+
+/** One HTTP answer. */
+final readonly class Response
+{
+    /** @param array<string, string> $headers */
+    public function __construct(
+        public string $body,
+        public int $status = 200,
+        public array $headers = [],
+    ) {
+    }
+
+    /** @param array<string, string> $headers */
+    public static function html(string $body, int $status = 200, array $headers = []): self
+    {
+        return new self($body, $status, $headers + ['Content-Type' => 'text/html; charset=utf-8']);
+    }
+
+    /** @param array<string, mixed> $data */
+    public static function json(array $data, int $status = 200): self
+    {
+        return new self(
+            json_encode($data, JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES) . "\n",
+            $status,
+            ['Content-Type' => 'application/json', 'Cache-Control' => 'no-store'],
+        );
+    }
+
+    public static function redirect(string $path, int $status = 303): self
+    {
+        return new self('', $status, ['Location' => $path, 'Content-Type' => 'text/plain; charset=utf-8']);
+    }
+
+    public function send(string $requestId): void
+    {
+        http_response_code($this->status);
+        header('X-Request-ID: ' . $requestId);
+        foreach ($this->headers as $name => $value) {
+            header($name . ': ' . $value);
+        }
+        echo $this->body;
+    }
+}

@@ -1,0 +1,11 @@
+<?php
+
+declare(strict_types=1);
+
+$parts = ['query' => $query, 'page' => $page, 'path' => '/', 'isAdmin' => false];
+?>
+<div class="head">
+<h1>Items for sale</h1>
+<?= $view->part('search', $parts) ?>
+</div>
+<?= $view->part('list', $parts) ?>

@@ -1,0 +1,58 @@
+"""Fixtures of the tests over HTTP: the real image with a real MySQL and a real Redis."""
+
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from shop_stack import Client, Stack
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "app_src/api/src"))
+
+IMAGES = {"api": "SHOP_TEST_API_IMAGE", "mysql": "SHOP_TEST_MYSQL_IMAGE", "redis": "SHOP_TEST_REDIS_IMAGE"}
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    missing = [variable for variable in IMAGES.values() if not os.environ.get(variable)]
+    if missing:
+        pytest.fail(f"set {', '.join(missing)} to the images to test with", pytrace=False)
+    images = {name: os.environ[variable] for name, variable in IMAGES.items()}
+    stack = Stack(images, tmp_path_factory.mktemp("secrets"))
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.stop()
+
+
+@pytest.fixture
+def read(stack: Stack) -> Client:
+    return stack.read
+
+
+@pytest.fixture
+def admin(stack: Stack) -> Client:
+    return stack.admin
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other test uses."""
+    return f"Item {secrets.token_hex(6)}"
+
+
+@pytest.fixture
+def redis_client(stack: Stack) -> Iterator["redis.Redis"]:
+    with redis.Redis(port=stack.redis_port, password=stack.password, socket_timeout=2) as client:
+        yield client
+
+
+@pytest.fixture
+def empty(stack: Stack, redis_client: "redis.Redis") -> None:
+    """An empty catalogue and an empty cache."""
+    stack.sql("DELETE FROM shop.items; UPDATE shop.catalogue_version SET version = version + 1")
+    redis_client.flushall()

@@ -1,0 +1,328 @@
+"""MySQL, Redis and both APIs as containers on a network of the tests' own."""
+
+import http.client
+import json
+import secrets
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+VARIANTS = Path(__file__).parent / "variants"
+TMP = "/tmp"  # noqa: S108  in containers of our own
+HARDENED = ["--read-only", "--tmpfs", TMP, "--tmpfs", "/run", "--cap-drop", "ALL"]
+HARDENED += ["--security-opt", "no-new-privileges", "--memory", "256m", "--pids-limit", "100"]
+
+MYSQLD = (
+    "mkdir -p /data/mysql && chown 999:999 /data/mysql"
+    " && { [ -d /data/mysql/mysql ] || mysqld --initialize-insecure --user=mysql --datadir=/data/mysql; }"
+    " && exec mysqld --user=mysql --datadir=/data/mysql --socket=/tmp/mysql.sock --pid-file=/tmp/mysqld.pid"
+    " --mysqlx=OFF --performance-schema=OFF --disable-log-bin --innodb-flush-log-at-trx-commit=0"
+    " --innodb-doublewrite=OFF --innodb-buffer-pool-size=64M"
+)
+
+GRANTS = """
+CREATE DATABASE shop;
+CREATE USER migrator@'%' IDENTIFIED BY '{password}';
+GRANT ALL ON shop.* TO migrator@'%';
+CREATE USER api@'%' IDENTIFIED BY '{password}';
+CREATE USER admin_api@'%' IDENTIFIED BY '{password}';
+"""
+
+# Possible only when the tables are there.
+TABLE_GRANTS = """
+GRANT SELECT (id, name, quantity, price) ON shop.items TO api@'%';
+GRANT SELECT (version) ON shop.catalogue_version TO api@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE ON shop.* TO admin_api@'%';
+"""
+
+
+def docker(*arguments: str, stdin: str | None = None, check: bool = True) -> str:
+    """Run a docker command and return what it printed.
+
+    Raises:
+        RuntimeError: it failed; with what it said.
+    """
+    done = subprocess.run(["docker", *arguments], input=stdin, capture_output=True, text=True, check=False)
+    if check and done.returncode:
+        raise RuntimeError(f"docker {' '.join(arguments)}: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def wait_until(true: Callable[[], object], seconds: float, what: str) -> None:
+    """Wait until something is true.
+
+    Raises:
+        AssertionError: it did not become true in time.
+    """
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.05)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer of an API."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401
+        """The body, decoded."""
+        return json.loads(self.body)
+
+    @property
+    def cache(self) -> str | None:
+        """The X-Cache header."""
+        return self.headers.get("x-cache")
+
+
+class Client:
+    """Speaks HTTP with one API; each thread keeps a connection. Paths are sent as they are."""
+
+    def __init__(self, port: int) -> None:
+        """Take the published port; nothing is sent yet."""
+        self.port = port
+        self._local = threading.local()
+
+    def request(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Reply:
+        """Send a request; a body that is not bytes is sent as JSON."""
+        sent = dict(headers or {})
+        if body is not None:
+            sent.setdefault("Content-Type", "application/json")
+        payload = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        try:
+            return self._send(method, path, payload, sent)
+        except (http.client.RemoteDisconnected, ConnectionError):
+            if method != "GET":
+                raise
+            return self._send(method, path, payload, sent)
+
+    def _send(self, method: str, path: str, payload: bytes | None, headers: dict[str, str]) -> Reply:
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+            self._local.connection = connection
+        try:
+            connection.request(method, path, payload, headers)
+            response = connection.getresponse()
+            answer = response.read()
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            self._local.connection = None
+            raise
+        return Reply(response.status, {key.lower(): value for key, value in response.getheaders()}, answer)
+
+    def fresh(self) -> "Client":
+        """Return a client with connections of its own, which may reach another worker."""
+        return Client(self.port)
+
+    def get(self, path: str) -> Reply:
+        """GET a path."""
+        return self.request("GET", path)
+
+    def item(self, name: str) -> Reply:
+        """GET an item."""
+        return self.get(item_path(name))
+
+    def put(self, name: str, /, *, key: str | None = None, **body: object) -> Reply:
+        """PUT an item."""
+        return self.request("PUT", item_path(name), body, {"Idempotency-Key": key} if key else None)
+
+
+def item_path(name: str) -> str:
+    """Return the path of an item."""
+    return f"/items/{quote(name, safe='')}"
+
+
+def _free_port() -> int:
+    # Below the ephemeral ports, so that no connection can take it in the meantime.
+    while True:
+        port = 20000 + secrets.randbelow(12000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+class Stack:
+    """The containers."""
+
+    def __init__(self, images: dict[str, str], directory: Path) -> None:
+        """Choose names, ports and passwords.
+
+        Args:
+            images: the names of the images of api, mysql and redis.
+            directory: an empty directory for the secrets.
+        """
+        self.images = images
+        self.prefix = f"shop-test-{secrets.token_hex(4)}"
+        self.password = secrets.token_urlsafe(18)
+        self.redis_port = _free_port()
+        self.secrets = directory
+        self._containers: list[str] = []
+        self.subnet = ""
+        for name in ("shop_mysql_password", "shop_redis_password"):
+            (directory / name).write_text(self.password + "\n")
+            (directory / name).chmod(0o444)
+        directory.chmod(0o755)
+
+    def start(self) -> None:
+        """Start all of it."""
+        self._create_network()
+        self._run("mysql", ["--user", "0:0", "--tmpfs", TMP, "-v", "/data"], ["sh", "-c", MYSQLD], entrypoint=True)
+        redis = [
+            "redis-server",
+            "--bind",
+            "0.0.0.0",
+            "--requirepass",
+            self.password,
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+        ]
+        publish = ["-p", f"127.0.0.1:{self.redis_port}:6379"]
+        self._run("redis", ["--user", "999:999", *publish], [*redis, "--maxmemory-policy", "volatile-lru"])
+        wait_until(lambda: self.sql("SELECT 1", check=False) == "1", 60, "MySQL answers")
+        self.sql(GRANTS.format(password=self.password))
+        self.migrate()
+        self.sql(TABLE_GRANTS)
+        self.read = self.api("api", "read")
+        self.admin = self.api("admin-api", "admin")
+
+    def stop(self) -> None:
+        """Remove all that was made."""
+        if self._containers:
+            docker("rm", "--force", "--volumes", *self._containers, check=False)
+        docker("network", "rm", self.prefix, check=False)
+
+    def _create_network(self) -> None:
+        for _ in range(20):
+            base = f"10.{200 + secrets.randbelow(50)}.{secrets.randbelow(256)}"
+            try:
+                docker("network", "create", "--subnet", f"{base}.0/24", self.prefix)
+            except RuntimeError as error:
+                if "overlap" not in str(error):
+                    raise
+                continue
+            self.subnet = base
+            return
+        raise RuntimeError("no free subnet")
+
+    def _run(self, name: str, options: list[str], command: list[str], *, entrypoint: bool = False) -> str:
+        container = f"{self.prefix}-{name}"
+        self._containers.append(container)
+        # Addresses, not names: a name of a stopped container would be looked up elsewhere.
+        address = {"mysql": ["--ip", self.address("mysql")], "redis": ["--ip", self.address("redis")]}.get(name, [])
+        override = ["--entrypoint", command.pop(0)] if entrypoint else []
+        network = ["--network", self.prefix, *address]
+        docker("run", "--detach", "--name", container, *network, *override, *options, self.images_of(name), *command)
+        return container
+
+    def images_of(self, name: str) -> str:
+        """Return the image of a container."""
+        return self.images.get(name, self.images["api"])
+
+    def address(self, name: str) -> str:
+        """Return the address of MySQL or Redis."""
+        return f"{self.subnet}.{ {'mysql': 10, 'redis': 11}[name] }"
+
+    def container(self, name: str) -> str:
+        """Return the name that Docker knows a container by."""
+        return f"{self.prefix}-{name}"
+
+    def environment(self, user: str, **more: str) -> list[str]:
+        """Return the options that give a container its settings."""
+        values = {
+            "SHOP_MYSQL_HOST": self.address("mysql"),
+            "SHOP_MYSQL_PORT": "3306",
+            "SHOP_MYSQL_DATABASE": "shop",
+            "SHOP_MYSQL_USER": user,
+            "SHOP_REDIS_HOST": self.address("redis"),
+            "SHOP_REDIS_PORT": "6379",
+            **more,
+        }
+        options = [part for key, value in values.items() for part in ("--env", f"{key}={value}")]
+        return [*options, "--volume", f"{self.secrets}:/etc/shopfleet:ro"]
+
+    def api(self, name: str, mode: str, variant: str | None = None, **more: str) -> Client:
+        """Start an API, wait until it answers, and return a client for it.
+
+        Args:
+            name: of the container.
+            mode: read or admin.
+            variant: a folder of `variants` whose sitecustomize module changes the code.
+            **more: further environment.
+        """
+        port = _free_port()
+        options = [*HARDENED, "--publish", f"127.0.0.1:{port}:8080"]
+        if variant:
+            options += ["--volume", f"{VARIANTS / variant}:/variant:ro"]
+            more["PYTHONPATH"] = "/variant"
+        user = "api" if mode == "read" else "admin_api"
+        self._run(name, [*options, *self.environment(user, SHOP_MODE=mode, **more)], [])
+        client = Client(port)
+        wait_until(lambda: self._alive(client), 20, f"{name} answers")
+        return client
+
+    @staticmethod
+    def _alive(client: Client) -> bool:
+        try:
+            return client.get("/healthz").status == 200
+        except OSError:
+            return False
+
+    def remove(self, name: str) -> None:
+        """Remove a container."""
+        docker("rm", "--force", "--volumes", self.container(name))
+
+    def command(
+        self, *arguments: str, user: str = "migrator", mounts: dict[Path, str] | None = None
+    ) -> tuple[int, str, str]:
+        """Run `shop-api` with these arguments in a container of its own; return exit code, stdout and stderr."""
+        volumes = [part for path, target in (mounts or {}).items() for part in ("--volume", f"{path}:{target}:ro")]
+        options = [*HARDENED, "--network", self.prefix, *volumes, *self.environment(user)]
+        done = subprocess.run(
+            ["docker", "run", "--rm", *options, self.images["api"], "shop-api", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    def migrate(self, *arguments: str, mounts: dict[Path, str] | None = None) -> Any:  # noqa: ANN401
+        """Run the schema job and return what it says.
+
+        Raises:
+            AssertionError: it failed.
+        """
+        code, out, err = self.command("migrate", *arguments, mounts=mounts)
+        assert code == 0, err
+        return json.loads(out)
+
+    def sql(self, statements: str, check: bool = True) -> str:
+        """Run SQL as root and return the rows, columns apart by tabs."""
+        client = ["mysql", "--socket=/tmp/mysql.sock", "--user=root", "--skip-column-names", "--batch", "--raw"]
+        charset = "--default-character-set=utf8mb4"
+        return docker("exec", "-i", self.container("mysql"), *client, charset, stdin=statements, check=check)
+
+    def selects(self) -> int:
+        """Return how many SELECTs MySQL has executed."""
+        return int(self.sql("SHOW GLOBAL STATUS LIKE 'Com_select'").split()[1])
+
+    def logs(self, name: str) -> list[dict[str, Any]]:
+        """Return a container's log lines."""
+        done = subprocess.run(["docker", "logs", self.container(name)], capture_output=True, text=True, check=True)
+        return [json.loads(line) for line in done.stdout.splitlines()]

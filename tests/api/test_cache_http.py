@@ -1,0 +1,226 @@
+"""What the cache promises, over HTTP, on good days and bad ones."""
+
+import http.client
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import redis
+from shop_stack import Client, Stack, docker, item_path, wait_until
+
+
+@contextmanager
+def stopped(stack: Stack, name: str) -> Iterator[None]:
+    """Stop a container and start it again."""
+    docker("stop", "--time", "5", stack.container(name))
+    try:
+        yield
+    finally:
+        docker("start", stack.container(name))
+        if name == "mysql":
+            wait_until(lambda: stack.sql("SELECT 1", check=False) == "1", 30, "MySQL is back")
+
+
+@contextmanager
+def frozen(stack: Stack, name: str) -> Iterator[None]:
+    """Freeze a container and thaw it again."""
+    docker("pause", stack.container(name))
+    try:
+        yield
+    finally:
+        docker("unpause", stack.container(name))
+
+
+def settled(client: Client, path: str = "/items?q=settled") -> None:
+    """Wait until the worker behind this client uses the cache."""
+    wait_until(lambda: client.get(path).cache == "hit", 5, "cache in use again")
+
+
+def timed_get(client: Client, path: str) -> tuple[str | None, float]:
+    start = time.monotonic()
+    return client.get(path).cache, time.monotonic() - start
+
+
+def test_a_hit_asks_mysql_nothing(stack: Stack, read: Client, admin: Client, name: str) -> None:
+    admin.put(name, quantity=3, price="2.99")
+    paths = [item_path(name), item_path(f"{name} absent"), "/items?sort=price", f"/items?q={name[5:]}"]
+    first = [read.get(path) for path in paths]
+    assert [reply.cache for reply in first] == ["miss"] * 4
+    first_count, second_count = stack.selects(), stack.selects()
+    for _ in range(5):
+        for client in (read, admin, read.fresh()):
+            again = [client.get(path) for path in paths]
+            assert [reply.cache for reply in again] == ["hit"] * 4
+            assert [(reply.status, reply.body) for reply in again] == [(reply.status, reply.body) for reply in first]
+    # To ask costs what it cost before, and nothing was added.
+    assert stack.selects() - second_count == second_count - first_count
+
+
+def test_a_write_is_seen_by_the_very_next_read(read: Client, admin: Client, name: str) -> None:
+    admin.put(name, quantity=0, price="1")
+    for quantity in range(1, 40):
+        admin.put(name, quantity=quantity)
+        for client in (read.fresh(), admin.fresh(), read):
+            assert client.item(name).json["quantity"] == quantity
+            assert client.get(f"/items?q={name[5:]}").json["items"][0]["quantity"] == quantity
+    admin.request("DELETE", item_path(name))
+    assert read.fresh().item(name).status == admin.fresh().item(name).status == 404
+    admin.put(name, quantity=7, price="1")
+    assert read.fresh().item(name).json["quantity"] == admin.fresh().item(name).json["quantity"] == 7
+
+
+def test_poisoned_entries_count_as_a_miss(read: Client, admin: Client, redis_client: "redis.Redis", name: str) -> None:
+    admin.put(name, quantity=3, price="2.99")
+    redis_client.flushall()
+    good = read.item(name).body
+    keys = list(redis_client.scan_iter("shop:entry:item:*"))
+    for key in keys:
+        kept = redis_client.get(key)
+        assert isinstance(kept, bytes)
+        for poison in (b"", b"junk", b"1 9999 1 200 1\n{}", kept + b" "):
+            redis_client.set(key, poison)
+            reply = read.item(name)
+            assert (reply.cache, reply.body) in {("miss", good), ("hit", good)}
+        redis_client.delete(key)
+        redis_client.rpush(key, "a list")
+        assert read.item(name).body == good
+    assert read.item(name).cache == "hit"
+
+
+def test_what_expires_and_what_does_not(read: Client, admin: Client, redis_client: "redis.Redis", name: str) -> None:
+    admin.put(name, quantity=3, price="2.99")
+    read.item(name)
+    assert redis_client.ttl("shop:version") == -1
+    assert all(0 < redis_client.ttl(key) <= 24 * 3600 for key in redis_client.scan_iter("shop:entry:*"))
+    assert redis_client.zcard("shop:intents") == 0
+
+
+def test_a_crash_between_commit_and_publication_heals(stack: Stack, read: Client, admin: Client, name: str) -> None:
+    crashing = stack.api("crashing", "admin", variant="crash")
+    try:
+        admin.put(name, quantity=1, price="1")
+        read.item(name)
+        assert read.item(name).cache == "hit"
+        with pytest.raises((http.client.HTTPException, OSError)):
+            crashing.put(name, quantity=2)
+        start = time.monotonic()
+        assert read.item(name).json["quantity"] == 1, "the writer published after all: this test shows nothing"
+        wait_until(lambda: read.fresh().item(name).json["quantity"] == 2, 3, "the write is seen")
+        assert time.monotonic() - start < 1.3
+    finally:
+        stack.remove("crashing")
+
+
+def test_redis_stopped(stack: Stack, read: Client, admin: Client, name: str) -> None:
+    admin.put(name, quantity=1, price="1")
+    read.item(name)
+    with stopped(stack, "redis"):
+        for quantity in range(2, 6):
+            assert admin.put(name, quantity=quantity).status == 200
+            for client in (read, admin, read.fresh()):
+                reply = client.item(name)
+                assert (reply.json["quantity"], reply.cache) == (quantity, "bypass")
+        assert read.get("/readyz").json["dependencies"] == {"mysql": "ok", "redis": "unavailable"}
+        assert max(timed_get(read, "/items")[1] for _ in range(5)) < 0.5
+    admin.put(name, quantity=9)
+    assert read.item(name).json["quantity"] == read.fresh().item(name).json["quantity"] == 9
+    settled(read)
+    settled(admin)
+    assert read.item(name).json["quantity"] == 9
+
+
+def test_redis_frozen(stack: Stack, read: Client, admin: Client, name: str) -> None:
+    admin.put(name, quantity=1, price="1")
+    read.item(name)
+    with frozen(stack, "redis"):
+        for quantity in range(2, 5):
+            assert admin.put(name, quantity=quantity).status == 200
+            for client in (read, admin):
+                reply = client.item(name)
+                assert (reply.json["quantity"], reply.cache) == (quantity, "bypass")
+        times = [timed_get(read, "/items") for _ in range(20)]
+        assert {cache for cache, _ in times} == {"bypass"}
+        assert sorted(seconds for _, seconds in times)[15] < 0.1
+    for _ in range(10):
+        assert read.fresh().item(name).json["quantity"] == 4
+    settled(read)
+    settled(admin)
+
+
+def test_redis_freezes_before_publication(
+    stack: Stack, read: Client, admin: Client, redis_client: "redis.Redis", name: str
+) -> None:
+    """The write is acknowledged only when no reader can be misled any more."""
+    admin.put(name, quantity=1, price="1")
+    read.item(name)
+    assert read.item(name).cache == "hit"
+    # A lock that somebody else holds keeps the writer between its announcement and its commit.
+    holder = threading.Thread(
+        target=stack.sql,
+        args=("BEGIN; SELECT version FROM shop.catalogue_version FOR UPDATE; DO SLEEP(0.7); COMMIT",),
+    )
+    holder.start()
+    time.sleep(0.3)
+    replies = []
+    writer = threading.Thread(target=lambda: replies.append(admin.fresh().put(name, quantity=2)))
+    writer.start()
+    wait_until(lambda: redis_client.zcard("shop:intents") == 1, 2, "the write is announced")
+    with frozen(stack, "redis"):
+        holder.join()
+        writer.join()
+    assert replies[0].status == 200
+    assert read.fresh().item(name).json["quantity"] == 2
+    wait_until(lambda: redis_client.zcard("shop:intents") == 0, 3, "the write is published")
+    settled(read)
+    settled(admin)
+
+
+def test_mysql_stopped(stack: Stack, read: Client, admin: Client, redis_client: "redis.Redis", name: str) -> None:
+    admin.put(name, quantity=1, price="1")
+    read.item(name)
+    read.get("/items?q=x")
+    with stopped(stack, "mysql"):
+        assert read.item(name).cache == "hit"
+        # As after a restart of Redis that kept its entries: nothing tells whether they are current.
+        redis_client.delete("shop:version")
+        cache, seconds = timed_get(read, item_path(name))
+        assert (cache, seconds < 2.2) == ("stale", True)
+        reply = read.item(name)
+        assert (reply.status, reply.json["quantity"]) == (200, 1)
+        assert 0 <= int(reply.headers["age"]) < 60
+        for failed in (
+            read.item(f"{name} unknown"),
+            admin.put(name, quantity=2),
+            admin.request("DELETE", item_path(name)),
+        ):
+            assert (failed.status, failed.headers["content-type"]) == (503, "application/problem+json")
+            assert int(failed.headers["retry-after"]) > 0
+        ready = read.get("/readyz")
+        assert (ready.status, ready.json["dependencies"]) == (503, {"mysql": "unavailable", "redis": "ok"})
+        assert read.get("/healthz").status == 200
+    assert admin.put(name, quantity=3).status == 200
+    for client in (read, admin, read.fresh()):
+        assert client.item(name).json["quantity"] == 3
+
+
+def test_mysql_frozen(stack: Stack, read: Client, admin: Client, name: str) -> None:
+    admin.put(name, quantity=1, price="1")
+    read.item(name)
+    with frozen(stack, "mysql"):
+        assert read.item(name).cache == "hit"
+        for _ in range(3):
+            start = time.monotonic()
+            assert read.item(f"{name} unknown").status == 503
+            assert time.monotonic() - start < 2.3
+        assert admin.put(name, quantity=2).status == 503
+    assert admin.put(name, quantity=3).status == 200
+    assert read.item(name).json["quantity"] == 3
+
+
+def test_both_down(stack: Stack, read: Client, name: str) -> None:
+    with frozen(stack, "redis"), frozen(stack, "mysql"):
+        assert read.item(name).status == 503
+        assert read.get("/healthz").status == 200
+    settled(read)

@@ -1,0 +1,131 @@
+"""The rendered configuration, read by the programs that will use it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.conftest import ROOT, image
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("rendered")
+    # containers read it as users of their own
+    folder.chmod(0o755)
+    for parent in folder.parents[:2]:
+        parent.chmod(0o755)
+    environment = os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+    playbook = ROOT / "tests" / "template" / "render.yml"
+    subprocess.run(
+        ["ansible-playbook", playbook, "-i", ROOT / "inventory" / "lab", "-e", f"rendered_dir={folder}"],
+        check=True,
+        env=environment,
+    )
+    return folder
+
+
+def run_in(image_name: str, rendered: Path, *command: str, options: tuple[str, ...] = ()) -> str:
+    """Run a program of an image on the rendered files and return what it printed.
+
+    The program must succeed.
+    """
+    entrypoint, *arguments = command
+    done = subprocess.run(
+        ["docker", "run", "--rm", "--network=none", f"--volume={rendered}:/etc/shopfleet:ro", "--tmpfs=/tmp:mode=1777"]
+        + [*options, f"--entrypoint={entrypoint}", image_name, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    return output
+
+
+def test_haproxy_accepts_its_configuration_without_a_warning(rendered: Path) -> None:
+    output = run_in(image("SHOP_TEST_HAPROXY_IMAGE"), rendered, "haproxy", "-c", "-f", "/etc/shopfleet/haproxy.cfg")
+    assert "WARNING" not in output
+    assert "ALERT" not in output
+
+
+def test_haproxy_refuses_a_broken_configuration(rendered: Path, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    broken = (rendered / "haproxy.cfg").read_text().replace("default_backend web", "default_backend nowhere")
+    (tmp_path / "haproxy.cfg").write_text(broken)
+    with pytest.raises(AssertionError, match="nowhere"):
+        run_in(image("SHOP_TEST_HAPROXY_IMAGE"), tmp_path, "haproxy", "-c", "-f", "/etc/shopfleet/haproxy.cfg")
+
+
+def test_haproxy_has_a_server_line_for_each_web_server(rendered: Path) -> None:
+    lines = (rendered / "haproxy.cfg").read_text().splitlines()
+    assert [line.split()[1] for line in lines if line.strip().startswith("server web-")] == ["web-1", "web-2", "web-3"]
+
+
+def test_mysqld_accepts_its_configuration(rendered: Path) -> None:
+    run_in(
+        image("SHOP_TEST_MYSQL_IMAGE"),
+        rendered,
+        "mysqld",
+        "--defaults-file=/etc/shopfleet/my.cnf",
+        "--validate-config",
+        options=("--tmpfs=/run/mysqld:mode=1777",),
+    )
+
+
+@pytest.mark.parametrize("host", ["lb1", "web1", "api1", "db1"])
+def test_nft_accepts_each_hosts_rules(rendered: Path, host: str) -> None:
+    run_in(
+        image("SHOP_TEST_HOST_IMAGE"),
+        rendered,
+        "/usr/sbin/nft",
+        "-c",
+        "-f",
+        f"/etc/shopfleet/{host}.nft",
+        options=("--cap-add=NET_ADMIN",),
+    )
+
+
+@pytest.fixture
+def redis(rendered: Path) -> Iterator[str]:
+    name = f"shopfleet-test-{uuid4().hex[:8]}"
+    subprocess.run(
+        ["docker", "run", "--rm", "--detach", f"--name={name}", "--network=none", "--read-only", "--tmpfs=/tmp:mode=1777"]
+        + [f"--volume={rendered}:/etc/shopfleet:ro", image("SHOP_TEST_REDIS_IMAGE")],
+        check=True,
+        capture_output=True,
+    )
+    yield name
+    subprocess.run(["docker", "rm", "--force", name], check=True, capture_output=True)
+
+
+def test_the_caches_account_can_do_what_the_cache_does_and_no_more(redis: str, rendered: Path) -> None:
+    password = (rendered / "users.acl").read_text().split(">")[1].split()[0]
+
+    def ask(*command: str, login: bool = True) -> str:
+        environment = ["--env", f"REDISCLI_AUTH={password}"] if login else []
+        program = ["docker", "exec", *environment, redis, "redis-cli", *command]
+        return subprocess.run(program, check=False, capture_output=True, text=True, timeout=10).stdout.strip()
+
+    for _ in range(50):
+        if ask("ping") == "PONG":
+            break
+    assert ask("set", "shop:x", "1") == "OK"
+    assert ask("eval", "return redis.call('GET', KEYS[1])", "1", "shop:x") == "1"
+    assert "NOAUTH" in ask("ping", login=False)
+    assert "NOPERM" in ask("set", "elsewhere", "1")
+    assert "NOPERM" in ask("config", "get", "*")
+    assert "NOPERM" in ask("flushall")
+
+
+def test_the_admins_password_is_stored_as_an_argon2id_hash_only(rendered: Path) -> None:
+    hashes = json.loads((rendered / "admins.json").read_text())
+    assert hashes
+    assert all(value.startswith("$argon2id$v=19$m=19456,t=2,p=1$") for value in hashes.values())
