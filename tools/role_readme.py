@@ -16,7 +16,7 @@ ROLES = Path(__file__).resolve().parent.parent / "roles"
 _MARKUP = re.compile(r"\b[CI]\(([^)]*)\)")
 
 
-def _plain(text: Any) -> str:
+def _plain(text: object) -> str:
     joined = " ".join(text) if isinstance(text, list) else str(text)
     return _MARKUP.sub(r"`\1`", joined).strip()
 
@@ -27,7 +27,9 @@ def _default(option: dict[str, Any]) -> str:
     value = option["default"]
     if isinstance(value, (dict, list)) and value:
         return "see `defaults/`"
-    return f"`{yaml.safe_dump(value, default_flow_style=True, allow_unicode=True).removesuffix('...' + chr(10)).strip()}`"
+    return (
+        f"`{yaml.safe_dump(value, default_flow_style=True, allow_unicode=True).removesuffix('...' + chr(10)).strip()}`"
+    )
 
 
 def _table(options: dict[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from shop_stack import Client, Stack
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "app_src/api/src"))
 
-IMAGES = {"api": "SHOP_TEST_API_IMAGE", "mysql": "SHOP_TEST_MYSQL_IMAGE", "redis": "SHOP_TEST_REDIS_IMAGE"}
+IMAGES = {"api": "SHOP_TEST_API_IMAGE", "mysql": "SHOP_TEST_MYSQL_BASE_IMAGE", "redis": "SHOP_TEST_REDIS_BASE_IMAGE"}
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,7 @@ def test_publication_ends_hits_and_old_fills(cache: Cache) -> None:
     cache.fill("k", slow, entry(5, slow))
     assert hit(cache) is None
     fill(cache, 6)
+    cache.fill("k", slow, entry(5, slow))
     assert hit(cache) == 6
 
 
@@ -87,6 +88,7 @@ def test_an_old_publication_to_an_empty_redis_revives_nothing(cache: Cache, redi
     fill(cache, 6)
     cache.publish(7, [])
     redis_client.delete(STATE)
+    assert hit(cache) is None
     cache.publish(6, [])
     assert hit(cache) is None
 

@@ -11,7 +11,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.conftest import ROOT, image
+from images_under_test import image
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -37,9 +39,9 @@ def run_in(image_name: str, rendered: Path, *command: str, options: tuple[str, .
     The program must succeed.
     """
     entrypoint, *arguments = command
+    container = ["--rm", "--network=none", f"--volume={rendered}:/etc/shopfleet:ro", "--tmpfs=/tmp:mode=1777"]
     done = subprocess.run(
-        ["docker", "run", "--rm", "--network=none", f"--volume={rendered}:/etc/shopfleet:ro", "--tmpfs=/tmp:mode=1777"]
-        + [*options, f"--entrypoint={entrypoint}", image_name, *arguments],
+        ["docker", "run", *container, *options, f"--entrypoint={entrypoint}", image_name, *arguments],
         check=False,
         capture_output=True,
         text=True,
@@ -96,12 +98,9 @@ def test_nft_accepts_each_hosts_rules(rendered: Path, host: str) -> None:
 @pytest.fixture
 def redis(rendered: Path) -> Iterator[str]:
     name = f"shopfleet-test-{uuid4().hex[:8]}"
-    subprocess.run(
-        ["docker", "run", "--rm", "--detach", f"--name={name}", "--network=none", "--read-only", "--tmpfs=/tmp:mode=1777"]
-        + [f"--volume={rendered}:/etc/shopfleet:ro", image("SHOP_TEST_REDIS_IMAGE")],
-        check=True,
-        capture_output=True,
-    )
+    options = ["--rm", "--detach", f"--name={name}", "--network=none", "--read-only", "--tmpfs=/tmp:mode=1777"]
+    volume = f"--volume={rendered}:/etc/shopfleet:ro"
+    subprocess.run(["docker", "run", *options, volume, image("SHOP_TEST_REDIS_IMAGE")], check=True, capture_output=True)
     yield name
     subprocess.run(["docker", "rm", "--force", name], check=True, capture_output=True)
 

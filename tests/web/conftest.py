@@ -16,7 +16,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 from shop_stack import Stack, docker
 from web_stack import PASSWORD, SEED, USER, Browser, Fleet, StandInApi, WebContainer
 
-IMAGES = {name: f"SHOP_TEST_{name.upper()}_IMAGE" for name in ("web", "api", "mysql", "redis")}
+IMAGES = {
+    "web": "SHOP_TEST_WEB_IMAGE",
+    "api": "SHOP_TEST_API_IMAGE",
+    "mysql": "SHOP_TEST_MYSQL_BASE_IMAGE",
+    "redis": "SHOP_TEST_REDIS_BASE_IMAGE",
+}
 
 
 @pytest.fixture(scope="session")

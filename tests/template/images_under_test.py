@@ -1,20 +1,17 @@
-"""What tests of several folders share."""
+"""The images that the lane has built."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-
 
 def image(name: str) -> str:
-    """Look up the image under test that the lane has built.
+    """Look up the reference of an image under test.
 
     Args:
-        name: Name of the environment variable that holds its reference.
+        name: Name of the environment variable that holds it.
 
     Returns:
         The reference.

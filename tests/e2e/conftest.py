@@ -1,0 +1,28 @@
+"""Fixtures of the tests on the running lab."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic, sleep
+
+import pytest
+from lab import Lab
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """The lab that ./fleet up has made."""
+    return Lab.read(tmp_path_factory.mktemp("facts"))
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], bool], float], None]:
+    """Wait until something holds; fails after the given number of seconds."""
+
+    def wait(holds: Callable[[], bool], seconds: float) -> None:
+        deadline = monotonic() + seconds
+        while not holds():
+            assert monotonic() < deadline, f"did not come true within {seconds} s"
+            sleep(0.5)
+
+    return wait

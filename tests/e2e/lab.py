@@ -1,0 +1,159 @@
+"""The lab as the tests see it: what the catalogue and the inventory come to, and ways to look into the hosts."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+import requests
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Lab:
+    """The derived system.
+
+    Attributes:
+        facts: What `tests/facts.yml` wrote.
+    """
+
+    facts: dict[str, Any]
+
+    @classmethod
+    def read(cls, folder: Path) -> Lab:
+        """Ask Ansible what the catalogue and the inventory come to.
+
+        Args:
+            folder: Where to put the answer.
+
+        Returns:
+            The lab.
+        """
+        target = folder / "facts.json"
+        subprocess.run(
+            ["ansible-playbook", "tests/facts.yml", "-i", "inventory/lab", "-e", f"facts_file={target}"],
+            cwd=ROOT,
+            env=os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
+            check=True,
+            capture_output=True,
+        )
+        return cls(json.loads(target.read_text()))
+
+    @property
+    def url(self) -> str:
+        """The shop's address on this machine."""
+        return str(self.facts["shop_url"])
+
+    @property
+    def hosts(self) -> list[str]:
+        """Names of the hosts."""
+        return list(self.facts["addresses"])
+
+    @cached_property
+    def containers(self) -> list[dict[str, Any]]:
+        """The containers that stay, without the jobs."""
+        return [entry for entry in self.facts["instances"] if self.facts["tiers"][entry["service"]] != "job"]
+
+    def containers_of(self, service: str) -> list[dict[str, Any]]:
+        """List a service's containers."""
+        return [entry for entry in self.containers if entry["service"] == service]
+
+    def host_of(self, container: str) -> str:
+        """Name the host of a container."""
+        return next(str(entry["host"]) for entry in self.containers if entry["name"] == container)
+
+    def on(self, host: str, *command: str, stdin: str | None = None, check: bool = True) -> str:
+        """Run a command on a host, as its console would.
+
+        Args:
+            host: Name of the host.
+            *command: Program and arguments.
+            stdin: Text for the program.
+            check: Whether the program must succeed.
+
+        Returns:
+            What it printed.
+        """
+        done = subprocess.run(
+            ["docker", "exec", "--interactive", f"shopfleet-{host}", *command],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{host}: {' '.join(command)}: {done.stderr or done.stdout}")
+        return done.stdout
+
+    def docker(self, container: str, verb: str) -> None:
+        """Apply a Docker verb (kill, stop, start, pause, …) to a container of the lab."""
+        self.on(self.host_of(container), "docker", verb, container)
+
+    def started(self) -> dict[str, str]:
+        """Read when each container was started, and its id."""
+        return {
+            entry["name"]: self.on(
+                entry["host"], "docker", "inspect", "--format", "{{.Id}} {{.State.StartedAt}}", entry["name"]
+            ).strip()
+            for entry in self.containers
+        }
+
+    def unhealthy(self) -> list[str]:
+        """List the containers that Docker does not call healthy."""
+        form = "{{if .State.Health}}{{.State.Health.Status}}{{end}}"
+        return [
+            entry["name"]
+            for entry in self.containers
+            if self.on(entry["host"], "docker", "inspect", "--format", form, entry["name"], check=False).strip()
+            != "healthy"
+        ]
+
+    @cached_property
+    def credentials(self) -> tuple[str, str]:
+        """The admin page's user and password, as the verb prints them."""
+        user, password = subprocess.check_output(["./fleet", "credentials"], cwd=ROOT, text=True).split()
+        return user, password
+
+    def admin(self) -> AdminPage:
+        """Open the admin page, logged in."""
+        page = AdminPage(self.url)
+        page.log_in(*self.credentials)
+        return page
+
+
+class AdminPage:
+    """The admin page in a browser that keeps cookies and sends hidden fields back as they came."""
+
+    def __init__(self, url: str) -> None:
+        """Start without a session.
+
+        Args:
+            url: The shop's address.
+        """
+        self._url = url
+        self._session = requests.Session()
+
+    def get(self, path: str = "/admin/") -> requests.Response:
+        """Ask for a page."""
+        return self._session.get(urljoin(self._url, path), timeout=10)
+
+    def log_in(self, user: str, password: str) -> requests.Response:
+        """Send the login form."""
+        return self._send(self.get(), "/admin/login", {"username": user, "password": password})
+
+    def save(self, name: str, quantity: str, price: str, mode: str = "set") -> requests.Response:
+        """Send the item form."""
+        return self._send(self.get(), "/admin/", {"name": name, "quantity": quantity, "price": price, "mode": mode})
+
+    def _send(self, page: requests.Response, path: str, fields: dict[str, str]) -> requests.Response:
+        hidden = dict(re.findall(r'<input type="hidden" name="(csrf|key)" value="([^"]*)">', page.text))
+        return self._session.post(urljoin(self._url, path), data=hidden | fields, timeout=10)

@@ -1,0 +1,47 @@
+"""A second run is a look, not a change; a changed setting touches just what uses it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+from lab import ROOT, Lab
+
+
+def deploy(*arguments: str) -> str:
+    done = subprocess.run(
+        ["./fleet", "deploy", *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=600
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_second_run_changes_nothing_and_restarts_nothing(lab: Lab) -> None:
+    before = lab.started()
+    output = deploy()
+    assert re.findall(r"changed=(\d+)", output) == ["0"] * len(lab.hosts)
+    assert lab.started() == before
+
+
+def test_a_changed_setting_restarts_just_the_containers_that_use_it(lab: Lab) -> None:
+    before = lab.started()
+    deploy("-e", "catalogue_currency=CHF")
+    after = lab.started()
+    assert {name for name in before if before[name] != after[name]} == {"web-1", "web-2", "web-3", "admin"}
+    deploy()
+
+
+def test_a_service_that_does_not_come_up_fails_the_run_with_its_last_words(lab: Lab) -> None:
+    done = subprocess.run(
+        ["./fleet", "deploy", "-e", "catalogue_redis_password='two words'", "-e", "service_wait=5"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode != 0
+    assert "redis on api1 was not alive after 5 s. Its last lines:" in done.stdout
+    assert "users.acl" in done.stdout
+    deploy()
+    assert not lab.unhealthy()
