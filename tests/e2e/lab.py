@@ -52,6 +52,12 @@ class Lab:
         """The shop's address on this machine."""
         return str(self.facts["shop_url"])
 
+    @cached_property
+    def image(self) -> str:
+        """The image that the hosts are made from: it has what a stranger's machine needs, too."""
+        inspect = ["docker", "inspect", "--format", "{{.Config.Image}}", f"shopfleet-{self.hosts[0]}"]
+        return subprocess.check_output(inspect, text=True).strip()
+
     @property
     def hosts(self) -> list[str]:
         """Names of the hosts."""

@@ -52,7 +52,7 @@ def from_network(lab: Lab, network: str, wanted: list[Port], routes: dict[str, s
     script = f'{add_routes}exec python3 -c "$1" "$2"'
     options = ["--rm", f"--network=shopfleet-{network}", "--cap-add=NET_ADMIN", "--entrypoint=sh"]
     program = ["-ec", script, "sh", _PROBE, json.dumps(wanted)]
-    command = ["docker", "run", *options, lab.facts["outsider_image"], *program]
+    command = ["docker", "run", *options, lab.image, *program]
     return opened(subprocess.check_output(command, text=True, timeout=120))
 
 

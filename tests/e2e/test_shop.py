@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import secrets
 from collections import Counter
-from time import sleep
 
 import pytest
 import requests
@@ -46,17 +45,15 @@ def test_a_new_item_is_for_sale_and_a_known_one_is_updated(lab: Lab) -> None:
     name = f"Zither {secrets.token_hex(4)}"
 
     def row() -> str:
-        # A customer's page is at most one second behind.
-        sleep(1)
         page = requests.get(lab.url, params={"q": name}, timeout=10).text
         return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.split('id="items"')[1].split("</table>")[0]))
 
     assert admin.save(name, "7", "129.90").ok
     assert f"{name} 7" in row()
-    assert admin.save(name, "5", "").ok
-    assert f"{name} 5" in row()
+    assert admin.save(name, "9", "").ok
+    assert f"{name} 9" in row()
     assert admin.save(name, "20", "", mode="add").ok
-    assert f"{name} 25" in row()
+    assert f"{name} 29" in row()
     assert "129.90" in row()
 
 
@@ -84,17 +81,12 @@ def test_wrong_values_are_named_by_the_field_and_nothing_is_written(
     assert re.search(rf'id="{field}"[^>]*aria-invalid="true"|aria-invalid="true"[^>]*id="{field}"', page.text)
     assert quantity in page.text
     assert price in page.text
-    if name == "Lamp":
-        assert (
-            unique
-            not in requests.get(lab.url, params={"q": unique}, timeout=10).text.split("<main")[1].split("<table")[-1]
-        )
+    assert f'<th scope="row">{unique}</th>' not in requests.get(lab.url, params={"q": unique}, timeout=10).text
 
 
 def test_markup_and_emoji_in_a_name_are_data(lab: Lab) -> None:
     name = f"<b onclick=alert(1)>Tea</b> 🫖 {secrets.token_hex(4)}"
     assert lab.admin().save(name, "1", "1.00").ok
-    sleep(1)
     page = requests.get(lab.url, params={"q": name}, timeout=10).text
     assert "<b onclick" not in page
     assert "&lt;b onclick=alert(1)&gt;Tea&lt;/b&gt; 🫖" in page

@@ -10,7 +10,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-
 from images_under_test import image
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -54,7 +54,8 @@ def place(groups: dict[str, list[str]]) -> list[dict[str, Any]]:
 
 
 def where(groups: dict[str, list[str]], service: str) -> list[tuple[str, str, list[str]]]:
-    return [(entry["name"], entry["host"], entry["published"]) for entry in place(groups) if entry["service"] == service]
+    found = [entry for entry in place(groups) if entry["service"] == service]
+    return [(entry["name"], entry["host"], entry["published"]) for entry in found]
 
 
 def test_instances_share_one_host_on_ports_of_their_own() -> None:

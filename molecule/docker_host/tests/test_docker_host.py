@@ -38,7 +38,7 @@ def test_container_networks_take_16_addresses_of_the_pool(host: Host) -> None:
     assert subnet.endswith("/28")
 
 
-def test_nobody_answers_containers_name_lookups(info: dict[str, object], host: Host) -> None:
+def test_nobody_answers_containers_name_lookups(host: Host) -> None:
     assert json.loads(host.file("/etc/docker/daemon.json").content_string)["dns"] == ["127.0.0.1"]
 
 

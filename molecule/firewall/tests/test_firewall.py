@@ -57,7 +57,8 @@ def test_a_containers_bridge_reaches_what_is_named_and_nothing_else(host: Host, 
     gateway = host.check_output("docker network inspect --format '{{(index .IPAM.Config 0).Gateway}}' one")
     inside = gateway.rsplit(".", 1)[0] + ".9"
     host.check_output(
-        f"ip -n one addr add {inside}/16 dev eth0; ip -n one link set eth0 up; ip -n one route add default via {gateway}"
+        f"ip -n one addr add {inside}/16 dev eth0; ip -n one link set eth0 up; "
+        f"ip -n one route add default via {gateway}"
     )
     try:
         answers = {
