@@ -157,3 +157,11 @@ def test_problems_are_printed_and_the_exit_code_is_1(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "fleet: LAB_DEBIAN is '11': set it to 12 or 13.\n" in captured.err
+
+
+def test_another_checkouts_data_is_not_touched(tmp_path: Path) -> None:
+    docker = preflight.Docker(answers=True, has_data=True)
+    (problem,) = preflight.check_data(docker, tmp_path / "absent")
+    assert problem.endswith("./fleet down -e purge=data")
+    assert preflight.check_data(docker, tmp_path) == []
+    assert preflight.check_data(preflight.Docker(answers=True), tmp_path / "absent") == []

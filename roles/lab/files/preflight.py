@@ -44,6 +44,7 @@ class Docker:
     root: str = "/var/lib/docker"
     repositories: frozenset[str] = frozenset()
     lab_ports: str = ""
+    has_data: bool = False
 
     @property
     def has_images(self) -> bool:
@@ -79,7 +80,8 @@ def ask_docker() -> Docker:
         return Docker()
     images = run("docker", "image", "ls", "--format", "{{.Repository}}") or ""
     ports = run("docker", "ps", "--filter", f"label=shopfleet.lab={LAB_NAME}", "--format", "{{.Ports}}") or ""
-    return Docker(True, root, frozenset(images.split()), ports)
+    volumes = run("docker", "volume", "ls", "--quiet", "--filter", f"name=^{LAB_NAME}-.*-data$") or ""
+    return Docker(True, root, frozenset(images.split()), ports, bool(volumes))
 
 
 def read_settings(path: Path, environment: Mapping[str, str]) -> dict[str, str]:
@@ -126,7 +128,7 @@ def check_machine(platform: str, is_root: bool, docker: Docker) -> list[str]:
         Problems.
     """
     if platform != "linux":
-        return ["The lab needs Linux: use `vagrant up` on this machine, or deploy to servers with -i YOUR_INVENTORY."]
+        return ["The lab needs Linux: run it in a virtual machine with Debian, or deploy to servers with -i YOUR_INVENTORY."]
     if not docker.answers and not is_root:
         return ["Docker does not answer, and only root may install or start it. Type: sudo ./fleet up"]
     return []
@@ -222,6 +224,24 @@ def check_subnet(subnet: IPv4Network, routes: Iterable[Route]) -> list[str]:
     ]
 
 
+def check_data(docker: Docker, secrets: Path) -> list[str]:
+    """Check that the lab's data on this machine, if there is any, is this checkout's.
+
+    Args:
+        docker: What Docker answered.
+        secrets: Folder of the secrets that open the data.
+
+    Returns:
+        Problems.
+    """
+    if not docker.has_data or secrets.is_dir():
+        return []
+    return [
+        f"The lab's data on this machine was made by another checkout, and {secrets} has no key to it: work in that "
+        "checkout, or remove the data with: ./fleet down -e purge=data"
+    ]
+
+
 def check_disk(needs: Mapping[Path, float]) -> list[str]:
     """Check that there is room.
 
@@ -297,6 +317,7 @@ def main(arguments: list[str] | None = None) -> int:
     settings = read_settings(options.settings, os.environ)
     problems = check_machine(sys.platform, os.geteuid() == 0, docker) + check_settings(settings)
     if not problems:
+        problems += check_data(docker, ROOT / ".fleet/secrets/lab")
         problems += check_port(int(settings["SHOP_HTTP_PORT"]), docker)
         problems += check_subnet(IPv4Network(settings["LAB_SUBNET"]), read_routes())
         in_docker = options.run_gb if docker.has_images else options.build_gb
