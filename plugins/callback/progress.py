@@ -40,6 +40,8 @@ def _object_of(data: dict[str, Any]) -> str:
     return str(data.get("dest") or data.get("path") or "")
 
 
+# What Ansible says of a module that failed by its exit code alone.
+_NO_REASON = "Task failed: Action failed: Unknown error."
 _CLEAR_LINE = "\r\033[K"
 
 
@@ -111,6 +113,11 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
         if self._verbose:
             super().v2_playbook_on_no_hosts_matched()
 
+    def v2_playbook_on_no_hosts_remaining(self) -> None:
+        """Say nothing: the failures before say it all."""
+        if self._verbose:
+            super().v2_playbook_on_no_hosts_remaining()
+
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         """Show the task at hand."""
         if self._verbose:
@@ -176,10 +183,10 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
             self._failed(result, f"{result.task.get_name().strip()}: {self._get_item_label(result.result)}")
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        """Print which host does not answer."""
+        """Print which host does not answer, unless the play reckons with it."""
         if self._verbose:
             super().v2_runner_on_unreachable(result)
-        else:
+        elif not result.task.ignore_unreachable:
             self._failed(result, "unreachable")
 
     def v2_runner_retry(self, result: Any) -> None:
@@ -190,6 +197,8 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
     def _failed(self, result: Any, what: str) -> None:
         data = result.result
         parts = [str(data.get(key) or "").strip() for key in ("msg", "stderr", "stdout")]
+        if any(parts[1:]):
+            parts = [part for part in parts if part != _NO_REASON]
         message = "\n".join(dict.fromkeys(part for part in parts if part)) or "no reason was given"
         self._line(f"  {self.host_label(result)}  FAILED  {what}", "red")
         for line in message.splitlines():

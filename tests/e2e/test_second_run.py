@@ -28,7 +28,6 @@ def test_a_changed_setting_restarts_just_the_containers_that_use_it(lab: Lab) ->
     deploy("-e", "catalogue_currency=CHF")
     after = lab.started()
     assert {name for name in before if before[name] != after[name]} == {"web-1", "web-2", "web-3", "admin"}
-    deploy()
 
 
 def test_a_service_that_does_not_come_up_fails_the_run_with_its_last_words(lab: Lab) -> None:

@@ -13,12 +13,11 @@ PRIVILEGES = {
 
 
 def sql(host: Host, statement: str) -> list[str]:
-    return str(
-        host.check_output(
-            "docker exec --interactive mysql sh -c 'MYSQL_PWD=$(cat /etc/shopfleet/mysql_root_password) exec mysql "
-            f'--no-defaults --socket=/run/mysqld/mysqld.sock --user=root --skip-column-names --execute="{statement}"\''
-        )
-    ).splitlines()
+    ask = (
+        "MYSQL_PWD=$(cat /etc/shopfleet/mysql_root_password) exec mysql --no-defaults "
+        '--socket=/run/mysqld/mysqld.sock --user=root --skip-column-names --execute="$1"'
+    )
+    return str(host.check_output("docker exec mysql sh -c %s sh %s", ask, statement)).splitlines()
 
 
 @pytest.fixture(autouse=True)
