@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible.errors import AnsibleFilterError
+from plugin import load
 
-_PLUGIN = Path(__file__).resolve().parents[2] / "plugins" / "filter" / "topology.py"
-_spec = importlib.util.spec_from_file_location("topology", _PLUGIN)
-assert _spec
-assert _spec.loader
-topology = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(topology)
+topology = load("filter/topology.py")
 
 SERVICES: dict[str, dict[str, Any]] = {
     "mysql": {"group": "db", "tier": "data", "ports": {"mysql": {"port": 3306, "clients": ["api", "migrate"]}}},
