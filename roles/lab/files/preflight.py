@@ -128,7 +128,7 @@ def check_machine(platform: str, is_root: bool, docker: Docker) -> list[str]:
         Problems.
     """
     if platform != "linux":
-        return ["The lab needs Linux: run it in a virtual machine with Debian, or deploy to servers with -i YOUR_INVENTORY."]
+        return ["The lab needs Linux: use a virtual machine with Debian, or deploy to servers with -i YOUR_INVENTORY."]
     if not docker.answers and not is_root:
         return ["Docker does not answer, and only root may install or start it. Type: sudo ./fleet up"]
     return []
