@@ -39,6 +39,12 @@ def admin(stack: Stack) -> Client:
     return stack.admin
 
 
+@pytest.fixture(scope="session")
+def second_admin(stack: Stack) -> Client:
+    """Another admin API on the same MySQL and Redis."""
+    return stack.api("second-admin", "admin")
+
+
 @pytest.fixture
 def name() -> str:
     """A name that no other test uses."""
@@ -47,12 +53,12 @@ def name() -> str:
 
 @pytest.fixture
 def redis_client(stack: Stack) -> Iterator["redis.Redis"]:
-    with redis.Redis(port=stack.redis_port, password=stack.password, socket_timeout=2) as client:
+    with redis.Redis(port=stack.redis_port, password=stack.password, socket_timeout=10) as client:
         yield client
 
 
 @pytest.fixture
 def empty(stack: Stack, redis_client: "redis.Redis") -> None:
     """An empty catalogue and an empty cache."""
-    stack.sql("DELETE FROM shop.items; UPDATE shop.catalogue_version SET version = version + 1")
+    stack.sql("DELETE FROM shop.items; UPDATE shop.catalogue_version SET version = version + 1, items = 0")
     redis_client.flushall()

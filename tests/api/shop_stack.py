@@ -3,6 +3,7 @@
 import http.client
 import json
 import secrets
+import select
 import socket
 import subprocess
 import threading
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+import yaml
 
 VARIANTS = Path(__file__).parent / "variants"
 TMP = "/tmp"  # noqa: S108  in containers of our own
@@ -26,20 +29,19 @@ MYSQLD = (
     " --innodb-doublewrite=OFF --innodb-buffer-pool-size=64M"
 )
 
-GRANTS = """
-CREATE DATABASE shop;
-CREATE USER migrator@'%' IDENTIFIED BY '{password}';
-GRANT ALL ON shop.* TO migrator@'%';
-CREATE USER api@'%' IDENTIFIED BY '{password}';
-CREATE USER admin_api@'%' IDENTIFIED BY '{password}';
-"""
+ROOT = Path(__file__).resolve().parents[2]
+# The accounts and their rights are the deployment's own.
+ACCOUNTS = yaml.safe_load((ROOT / "roles/database/defaults/main.yml").read_text())["database_accounts"]
 
-# Possible only when the tables are there.
-TABLE_GRANTS = """
-GRANT SELECT (id, name, quantity, price) ON shop.items TO api@'%';
-GRANT SELECT (version) ON shop.catalogue_version TO api@'%';
-GRANT SELECT, INSERT, UPDATE, DELETE ON shop.* TO admin_api@'%';
-"""
+
+def grants(*, on_every_table: bool) -> str:
+    """Return the SQL that gives the accounts their rights on every table, or on single ones, which must be there."""
+    return "".join(
+        f"GRANT {privileges} ON shop.{table} TO {account['name']}@'%';\n"
+        for account in ACCOUNTS
+        for table, privileges in account["rights"].items()
+        if (table == "*") == on_every_table
+    )
 
 
 def docker(*arguments: str, stdin: str | None = None, check: bool = True) -> str:
@@ -81,6 +83,17 @@ class Reply:
         return json.loads(self.body)
 
     @property
+    def change(self) -> int | None:
+        """The X-Change-Id header."""
+        given = self.headers.get("x-change-id")
+        return None if given is None else int(given)
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """The message of each field that a problem document names."""
+        return {error["field"]: error["message"] for error in self.json["errors"]}
+
+    @property
     def cache(self) -> str | None:
         """The X-Cache header."""
         return self.headers.get("x-cache")
@@ -109,6 +122,9 @@ class Client:
 
     def _send(self, method: str, path: str, payload: bytes | None, headers: dict[str, str]) -> Reply:
         connection = getattr(self._local, "connection", None)
+        # What can be read before anything was asked is the end: the server has closed a connection that was idle.
+        if connection is not None and connection.sock and select.select([connection.sock], [], [], 0)[0]:
+            connection.close()
         if connection is None:
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
             self._local.connection = connection
@@ -134,6 +150,14 @@ class Client:
         """GET an item."""
         return self.get(item_path(name))
 
+    def delete(self, name: str) -> Reply:
+        """DELETE an item."""
+        return self.request("DELETE", item_path(name))
+
+    def changes(self, name: str) -> list[dict[str, Any]]:
+        """Return the newest lines of the log that are about an item, newest first."""
+        return [change for change in self.get("/changes?size=100").json["changes"] if change["name"] == name]
+
     def put(self, name: str, /, *, key: str | None = None, **body: object) -> Reply:
         """PUT an item."""
         return self.request("PUT", item_path(name), body, {"Idempotency-Key": key} if key else None)
@@ -144,7 +168,8 @@ def item_path(name: str) -> str:
     return f"/items/{quote(name, safe='')}"
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a free port of the loopback interface."""
     # Below the ephemeral ports, so that no connection can take it in the meantime.
     while True:
         port = 20000 + secrets.randbelow(12000)
@@ -169,10 +194,12 @@ class Stack:
         self.images = images
         self.prefix = f"shop-test-{secrets.token_hex(4)}"
         self.password = secrets.token_urlsafe(18)
-        self.redis_port = _free_port()
+        self.redis_port = free_port()
         self.secrets = directory
         self._containers: list[str] = []
         self.subnet = ""
+        # The last number of the addresses that are fixed.
+        self.hosts = {"mysql": 10, "redis": 11}
         for name in ("shop_mysql_password", "shop_redis_password"):
             (directory / name).write_text(self.password + "\n")
             (directory / name).chmod(0o444)
@@ -195,10 +222,13 @@ class Stack:
         ]
         publish = ["-p", f"127.0.0.1:{self.redis_port}:6379"]
         self._run("redis", ["--user", "999:999", *publish], [*redis, "--maxmemory-policy", "volatile-lru"])
-        wait_until(lambda: self.sql("SELECT 1", check=False) == "1", 60, "MySQL answers")
-        self.sql(GRANTS.format(password=self.password))
+        wait_until(lambda: self.sql("SELECT 1", check=False) == "1", 180, "MySQL answers")
+        self.sql("CREATE DATABASE shop")
+        for account in ACCOUNTS:
+            self.sql(f"CREATE USER {account['name']}@'%' IDENTIFIED BY '{self.password}'")
+        self.sql(grants(on_every_table=True))
         self.migrate()
-        self.sql(TABLE_GRANTS)
+        self.sql(grants(on_every_table=False))
         self.read = self.api("api", "read")
         self.admin = self.api("admin-api", "admin")
 
@@ -225,7 +255,7 @@ class Stack:
         container = f"{self.prefix}-{name}"
         self._containers.append(container)
         # Addresses, not names: a name of a stopped container would be looked up elsewhere.
-        address = {"mysql": ["--ip", self.address("mysql")], "redis": ["--ip", self.address("redis")]}.get(name, [])
+        address = ["--ip", self.address(name)] if name in self.hosts else []
         override = ["--entrypoint", command.pop(0)] if entrypoint else []
         network = ["--network", self.prefix, *address]
         docker("run", "--detach", "--name", container, *network, *override, *options, self.images_of(name), *command)
@@ -236,8 +266,8 @@ class Stack:
         return self.images.get(name, self.images["api"])
 
     def address(self, name: str) -> str:
-        """Return the address of MySQL or Redis."""
-        return f"{self.subnet}.{ {'mysql': 10, 'redis': 11}[name] }"
+        """Return the address of a container that has a fixed one."""
+        return f"{self.subnet}.{self.hosts[name]}"
 
     def container(self, name: str) -> str:
         """Return the name that Docker knows a container by."""
@@ -266,7 +296,7 @@ class Stack:
             variant: a folder of `variants` whose sitecustomize module changes the code.
             **more: further environment.
         """
-        port = _free_port()
+        port = free_port()
         options = [*HARDENED, "--publish", f"127.0.0.1:{port}:8080"]
         if variant:
             options += ["--volume", f"{VARIANTS / variant}:/variant:ro"]

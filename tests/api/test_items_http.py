@@ -264,7 +264,8 @@ def test_delete(admin: Client, read: Client, name: str) -> None:
 
 @pytest.mark.usefixtures("empty")
 def test_list(admin: Client, read: Client) -> None:
-    assert read.get("/items").json == {"items": [], "total": 0, "page": 1, "size": 50, "pages": 0}
+    nothing = {"items": [], "total": 0, "total_exact": True, "page": 1, "size": 50, "pages": 0}
+    assert read.get("/items").json == {**nothing, "next": None, "previous": None}
     for name, quantity, price in (("b", 2, "10"), ("A", 3, "9.5"), ("c", 1, "9.5"), ("100%", 1, "1"), ("x_y", 0, "2")):
         admin.put(name, quantity=quantity, price=price)
 
@@ -284,11 +285,14 @@ def test_list(admin: Client, read: Client) -> None:
     assert page == {
         "items": [{"name": "x_y", "quantity": 0, "price": "2.00"}],
         "total": 5,
+        "total_exact": True,
         "page": 3,
         "size": 2,
         "pages": 3,
+        "next": None,
+        "previous": page["previous"],
     }
-    assert read.get("/items?size=2&page=4").json == {**page, "items": [], "page": 4}
+    assert read.get("/items?size=2&page=4").json == {**page, "items": [], "page": 4, "previous": None}
 
 
 @pytest.mark.parametrize(

@@ -3,4 +3,10 @@
 import sys
 from pathlib import Path
 
+from hypothesis import settings
+
 sys.path.insert(0, str(Path(__file__).parents[3] / "app_src/api/src"))
+
+# How long an example takes says more about the machine than about what is tried.
+settings.register_profile("shopfleet", deadline=None)
+settings.load_profile("shopfleet")

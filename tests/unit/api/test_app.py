@@ -2,13 +2,15 @@
 
 import json
 import logging
+import threading
+import time
 from typing import cast
 
 import pytest
 from flask.testing import FlaskClient
 from shop_api.app import create_app
-from shop_api.cache import Cache, Entry, Intent, Lookup
-from shop_api.catalogue import Answer, Catalogue
+from shop_api.cache import INTENT_MS, Cache, Entry, Lookup
+from shop_api.catalogue import Answer, Catalogue, Publisher
 from shop_api.db import CommitUnknownError, Database, DatabaseUnavailableError
 from shop_api.observability import JsonFormatter
 from shop_api.settings import Mode
@@ -22,20 +24,23 @@ class _FakeCache:
         self.calls: list[str] = []
         self.publishes = True
 
-    def lookup(self, key: str) -> Lookup:
+    def lookup(self, key: str, check: object) -> Lookup:  # noqa: ARG002
         self.calls.append(f"lookup {key.partition(':')[0]}")
         return self.found
 
-    def announce(self) -> Intent:
+    def release(self, key: str, lookup: Lookup) -> None:
+        pass
+
+    def announce(self) -> str:
         self.calls.append("announce")
-        return Intent("token", 0.0)
+        return "token"
 
     def publish(self, version: int, tokens: list[str]) -> bool:
         self.calls.append(f"publish {version} {tokens}")
         return self.publishes
 
-    def withdraw(self, intent: Intent) -> None:
-        self.calls.append(f"withdraw {intent.token}")
+    def withdraw(self, token: str) -> None:
+        self.calls.append(f"withdraw {token}")
 
 
 class _BrokenDatabase:
@@ -124,9 +129,36 @@ def test_a_write_is_published_before_it_returns(
     assert cache.calls == ["announce", "publish 7 ['token']"]
 
 
+def test_an_unpublished_write_outlasts_any_deadline_that_it_was_given_before_its_commit(
+    catalogue: Catalogue, cache: _FakeCache, database: _BrokenDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "transact", lambda _: (7, time.monotonic()))
+    cache.publishes = False
+    committed = catalogue.write(lambda _: 0.0)
+    assert time.monotonic() - committed >= INTENT_MS / 1000
+
+
+def test_a_write_whose_publication_failed_returns_when_a_later_try_gets_through(
+    catalogue: Catalogue, cache: _FakeCache, database: _BrokenDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+
+    def wait(version: int, seconds: float) -> None:
+        waited.append(seconds)
+        # The publisher's own thread, which is not there before a fork.
+        threading.Thread(target=catalogue.publisher.run, daemon=True).start()
+        Publisher.wait(catalogue.publisher, version, 60)
+
+    monkeypatch.setattr(database, "transact", lambda _: (7, "done"))
+    monkeypatch.setattr(catalogue.publisher, "wait", wait)
+    monkeypatch.setattr(cache, "publish", lambda *_: bool(waited))
+    assert catalogue.write(lambda _: "") == "done"
+    assert waited == [INTENT_MS / 1000]
+
+
 def test_reads_do_not_announce(catalogue: Catalogue, cache: _FakeCache) -> None:
     with pytest.raises(DatabaseUnavailableError):
-        catalogue.read("list:1", lambda _: Answer(200, b""))
+        catalogue.read("list:1", lambda _: Answer(200, b""), lambda _: True)
     assert cache.calls == ["lookup list"]
 
 

@@ -1,8 +1,7 @@
 """What is kept in Redis, and the breaker."""
 
-import time
+import threading
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from shop_api.cache import Breaker, Entry
@@ -27,19 +26,25 @@ def test_a_changed_body_is_no_entry(body: bytes, data: st.DataObject) -> None:
     assert Entry.unpack(packed[:-1]) is None
 
 
-def test_the_breaker_lets_one_call_try_in_each_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 100.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    breaker = Breaker(failures=2, pause=1.0)
+def test_an_open_breaker_tries_on_its_own_until_it_works() -> None:
+    probed = threading.Semaphore(0)
+    works = threading.Event()
+
+    def probe() -> bool:
+        probed.release()
+        return works.is_set()
+
+    breaker = Breaker(probe, failures=2, pause=0.001)
+    for success in (False, True, False):
+        breaker.record(success)
+        assert breaker.closed
     breaker.record(success=False)
-    assert breaker.allows()
     breaker.record(success=False)
-    assert not breaker.allows()
-    now += 1.1
-    assert [breaker.allows() for _ in range(3)] == [True, False, False]
-    breaker.record(success=False)
-    assert not breaker.allows()
-    now += 1.1
-    assert breaker.allows()
-    breaker.record(success=True)
-    assert [breaker.allows() for _ in range(3)] == [True, True, True]
+    for _ in range(3):
+        assert probed.acquire(timeout=5)
+        assert not breaker.closed
+    works.set()
+    for thread in threading.enumerate():
+        if thread.name == "breaker":
+            thread.join(5)
+    assert breaker.closed

@@ -1,16 +1,23 @@
 """The application factory."""
 
-from flask import Flask
-from werkzeug.routing import BaseConverter
+import json
 
-from shop_api import observability, problems
+from flask import Flask, Response, request
+from werkzeug.routing import BaseConverter, IntegerConverter
+
+from shop_api import observability, openapi, problems
 from shop_api.cache import Cache, make_client
+from shop_api.cached_reads import CachedReads
 from shop_api.catalogue import Catalogue
+from shop_api.changes import changes
 from shop_api.db import Database, make_engine
-from shop_api.routes import operations, reads, writes
+from shop_api.imports import imports
+from shop_api.routes import is_page, list_items, operations, reads
 from shop_api.settings import Mode, Settings
+from shop_api.writes import writes
 
 MAX_BODY_BYTES = 64 * 1024
+MAX_IGNORED_BYTES = 1024 * 1024
 
 
 class NameConverter(BaseConverter):
@@ -18,6 +25,12 @@ class NameConverter(BaseConverter):
 
     regex = "(?s:.+)"
     part_isolating = False
+
+
+class IdConverter(IntegerConverter):
+    """Takes a number as MySQL counts rows; longer ones name nothing."""
+
+    regex = "[1-9][0-9]{0,17}"
 
 
 def create_app(mode: Mode, catalogue: Catalogue) -> Flask:
@@ -31,14 +44,31 @@ def create_app(mode: Mode, catalogue: Catalogue) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.extensions["catalogue"] = catalogue
     app.url_map.merge_slashes = False
-    app.url_map.converters["name"] = NameConverter
+    app.url_map.converters |= {"name": NameConverter, "id": IdConverter}
     observability.init_app(app)
     problems.init_app(app)
+    app.after_request(_read_the_rest)
     app.register_blueprint(operations)
     app.register_blueprint(reads)
     if mode is Mode.ADMIN:
-        app.register_blueprint(writes)
+        for blueprint in (writes, changes, imports):
+            app.register_blueprint(blueprint)
+    app.extensions["openapi"] = json.dumps(openapi.document(app, mode)).encode()
+    short_way = CachedReads(app.wsgi_app, catalogue.cache, f"{reads.name}.{list_items.__name__}", is_page)
+    app.extensions["cached_reads"] = short_way
+    app.wsgi_app = short_way  # type: ignore[method-assign]
     return app
+
+
+def _read_the_rest(response: Response) -> Response:
+    # The server closes a connection that a body was left on, together with the request that comes next on it.
+    body = request.environ["wsgi.input"]
+    left = MAX_IGNORED_BYTES
+    while left > 0 and (part := body.read(MAX_BODY_BYTES)):
+        left -= len(part)
+    if left <= 0:
+        response.headers["Connection"] = "close"
+    return response
 
 
 def make_catalogue(settings: Settings) -> Catalogue:

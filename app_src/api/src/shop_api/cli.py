@@ -64,9 +64,8 @@ def _serve() -> int:
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir()
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
-    gunicorn = str(Path(sys.executable).with_name("gunicorn"))
-    # Becomes the server, so that it is the server that gets the signals.
-    os.execv(gunicorn, [gunicorn, "--config", "python:shop_api.gunicorn_conf"])  # noqa: S606
+    # Becomes the server, so that whatever is imported finds the directory in the environment.
+    os.execv(sys.executable, [sys.executable, "-m", "shop_api.server"])  # noqa: S606
 
 
 def _fail(message: str) -> int:

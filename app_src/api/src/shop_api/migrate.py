@@ -1,6 +1,5 @@
 """The schema job: brings the schema up to date and loads the first catalogue, once."""
 
-import csv
 import logging.config
 import os
 from collections.abc import Iterator
@@ -12,20 +11,18 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from pydantic import ValidationError
 from sqlalchemy import Connection, func, select, text, update
-from sqlalchemy.dialects.mysql import insert
 from sqlalchemy.exc import DBAPIError
 
-from shop_api import repository
+from shop_api import csv_file, import_store, plans, repository
 from shop_api.cache import Cache, make_client
+from shop_api.csv_file import CsvError, CsvFile
 from shop_api.db import error_code, make_engine
 from shop_api.observability import logging_config
 from shop_api.settings import PREFIX, MysqlSettings, RedisSettings
 from shop_api.tables import catalogue_version, items
-from shop_api.validation import CsvRow, field_errors
 
-COLUMNS = ["name", "quantity", "price"]
+SEED_ACTOR = "seed"
 # A change of the schema may take much longer than a request may.
 STATEMENT_SECONDS = 600
 LOCK, LOCK_SECONDS = "shop-api migrate", 60
@@ -60,13 +57,14 @@ def migrate(seed: Path | None) -> Outcome:
     try:
         with engine.connect() as connection, _alone(connection):
             before, schema = _upgrade(connection)
+            recounted = _recount(connection)
             seeded = _load(connection, seed) if seed else 0
-            _forget_old_keys(connection)
+            _forget_the_old(connection)
     except DBAPIError as error:
         raise MigrationError(f"MySQL cannot be used (error {error_code(error)}): {error.orig}") from error
     finally:
         engine.dispose()
-    return {"changed": before != schema or seeded > 0, "schema": schema, "seeded": seeded}
+    return {"changed": before != schema or recounted or seeded > 0, "schema": schema, "seeded": seeded}
 
 
 @contextmanager
@@ -93,61 +91,56 @@ def _upgrade(connection: Connection) -> tuple[str | None, str]:
     return before, str(newest)
 
 
+def _recount(connection: Connection) -> bool:
+    """Put the number of items right; tell whether it was wrong."""
+    repository.hold_version(connection)
+    counted = connection.scalar(select(func.count()).select_from(items))
+    wrong = connection.scalar(select(catalogue_version.c.item_count)) != counted
+    if wrong:
+        version = repository.next_version(connection)
+        connection.execute(update(catalogue_version).values(item_count=counted))
+    connection.commit()
+    if wrong:
+        _publish(version)
+    return wrong
+
+
 def _load(connection: Connection, seed: Path) -> int:
     never_loaded = connection.scalar(select(catalogue_version.c.seeded_at)) is None
     connection.commit()
     if not never_loaded:
         return 0
-    rows = read_csv(seed)
+    file = _read(seed)
     version = repository.next_version(connection)
-    before = connection.scalar(select(func.count()).select_from(items))
-    if rows:
-        statement = insert(items).values([{**row.model_dump(), "revision": 1} for row in rows])
-        # What a user has entered already is newer than the file.
-        connection.execute(statement.on_duplicate_key_update(name=items.c.name))
-    after = connection.scalar(select(func.count()).select_from(items))
+    changes, _, faults = plans.draft(connection, file)
+    if faults:
+        connection.rollback()
+        sentences = [f"line {fault.line}: {fault.message}" for fault in faults]
+        raise MigrationError("\n".join([f"{seed}: nothing was loaded.", *sentences]))
+    # What a user has entered already is newer than the file.
+    created = [change for change in changes if change.action == "created"]
+    import_store.write_all(connection, SEED_ACTOR, created)
     connection.execute(update(catalogue_version).values(seeded_at=func.now(6)))
     connection.commit()
-    if f"{PREFIX}REDIS_HOST" in os.environ and not Cache(make_client(RedisSettings.load())).publish(version, []):
-        log.warning("Redis cannot be reached: what it holds may be older than the catalogue that was loaded")
-    return (after or 0) - (before or 0)
+    _publish(version)
+    return len(created)
 
 
-def _forget_old_keys(connection: Connection) -> None:
-    connection.execute(text("DELETE FROM idempotency_keys WHERE created_at < NOW(6) - INTERVAL 7 DAY"))
-    connection.commit()
-
-
-def read_csv(path: Path) -> list[CsvRow]:
-    """Read a catalogue file.
-
-    Raises:
-        MigrationError: it cannot be read, or some row is not valid; names every such row.
-    """
-    rows: list[CsvRow] = []
-    faults: list[str] = []
-    lines: dict[str, int] = {}
+def _read(path: Path) -> CsvFile:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            if next(reader, None) != COLUMNS:
-                raise MigrationError(f"{path}: the first line must be {','.join(COLUMNS)}; nothing was loaded.")
-            for values in reader:
-                line = reader.line_num
-                if len(values) != len(COLUMNS):
-                    faults.append(f"line {line}: {len(COLUMNS)} columns are needed, {len(values)} found")
-                    continue
-                try:
-                    row = CsvRow.model_validate(dict(zip(COLUMNS, values, strict=True)))
-                except ValidationError as error:
-                    faults += [f"line {line}: {fault['message']}" for fault in field_errors(error)]
-                    continue
-                first = lines.setdefault(row.name.casefold(), line)
-                if first != line:
-                    faults.append(f"line {line}: Name is the same as in line {first}.")
-                rows.append(row)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        return csv_file.parse(path.read_bytes())
+    except OSError as error:
         raise MigrationError(f"{path} cannot be read: {error}") from error
-    if faults:
-        raise MigrationError("\n".join([f"{path}: nothing was loaded.", *faults]))
-    return rows
+    except CsvError as error:
+        raise MigrationError(f"{path}: nothing was loaded.\n{error}") from error
+
+
+def _publish(version: int) -> None:
+    if f"{PREFIX}REDIS_HOST" in os.environ and not Cache(make_client(RedisSettings.load())).publish(version, []):
+        log.warning("Redis cannot be reached: what it holds may be older than the catalogue")
+
+
+def _forget_the_old(connection: Connection) -> None:
+    connection.execute(text("DELETE FROM idempotency_keys WHERE created_at < NOW(6) - INTERVAL 7 DAY"))
+    connection.execute(text("DELETE FROM imports WHERE applied_at IS NULL AND at < NOW(6) - INTERVAL 7 DAY"))
+    connection.commit()

@@ -23,6 +23,7 @@ DURATION = Histogram(
 CACHE_RESULTS = Counter("shop_api_cache_results_total", "Reads by X-Cache value.", ["result"])
 CACHE_ERRORS = Counter("shop_api_cache_errors_total", "Calls to Redis that failed.")
 DATABASE_ERRORS = Counter("shop_api_database_errors_total", "Errors from MySQL by its error number.", ["code"])
+BAD_ENTRIES = Counter("shop_api_bad_entries_total", "Entries from Redis discarded because they are not valid.")
 BAD_ROWS = Counter("shop_api_bad_rows_total", "Rows from MySQL left out because they are not valid.")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
@@ -69,32 +70,55 @@ def init_app(app: Flask) -> None:
     app.after_request(_finish)
 
 
-def _start() -> None:
-    g.started = time.perf_counter()
-    given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+def request_id_of(given: str) -> str:
+    """Return the id of a request: the given one if it is well-formed, else a new one."""
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
-def _finish(response: Response) -> Response:
-    seconds = time.perf_counter() - g.started
-    response.headers["X-Request-ID"] = g.request_id
-    endpoint = request.endpoint or "none"
+def observe(
+    request_id: str, method: str, endpoint: str | None, path: str, status: int, seconds: float, cache: str | None
+) -> None:
+    """Write the log line of a request that is answered, and count it.
+
+    Args:
+        request_id: its id.
+        method: its method.
+        endpoint: the route that answered; None when there is no such route.
+        path: what was asked for.
+        status: what was answered.
+        seconds: how long that took.
+        cache: where the answer came from, if it is a read.
+    """
     # A method may be any word that a client thinks up; as a label it would grow without bound.
-    method = request.method if request.url_rule is not None else "other"
-    REQUESTS.labels(method=method, endpoint=endpoint, status=response.status_code).inc()
-    DURATION.labels(endpoint=endpoint).observe(seconds)
-    level = logging.DEBUG if request.path in _QUIET and response.status_code < 500 else logging.INFO
+    REQUESTS.labels(method=method if endpoint else "other", endpoint=endpoint or "none", status=status).inc()
+    DURATION.labels(endpoint=endpoint or "none").observe(seconds)
+    level = logging.DEBUG if path in _QUIET and status < 500 else logging.INFO
+    if not access_log.isEnabledFor(level):
+        return
     access_log.log(
         level,
         "request",
         extra={
-            "method": request.method,
-            "path": request.path,
-            "status": response.status_code,
+            "request_id": request_id,
+            "method": method,
+            "path": path,
+            "status": status,
             "duration_ms": round(seconds * 1000, 2),
-            "cache": response.headers.get("X-Cache"),
+            "cache": cache,
         },
     )
+
+
+def _start() -> None:
+    g.started = time.perf_counter()
+    g.request_id = request_id_of(request.headers.get("X-Request-ID", ""))
+
+
+def _finish(response: Response) -> Response:
+    response.headers["X-Request-ID"] = g.request_id
+    cache = response.headers.get("X-Cache")
+    seconds = time.perf_counter() - g.started
+    observe(g.request_id, request.method, request.endpoint, request.path, response.status_code, seconds, cache)
     return response
 
 

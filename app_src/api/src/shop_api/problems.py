@@ -33,6 +33,11 @@ class ProblemError(Exception):
         self.errors = errors
 
 
+def invalid(field: str, message: str) -> ProblemError:
+    """Return the problem of one field that is not valid."""
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, message, [{"field": field, "message": message}])
+
+
 def problem_body(status: HTTPStatus, detail: str, errors: list[FieldError] | None = None) -> bytes:
     """Render the problem document for the current request."""
     document: dict[str, object] = {

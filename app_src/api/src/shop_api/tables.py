@@ -4,7 +4,9 @@ from sqlalchemy import (
     BigInteger,
     Column,
     DateTime,
+    ForeignKey,
     Integer,
+    LargeBinary,
     MetaData,
     Numeric,
     SmallInteger,
@@ -30,7 +32,24 @@ catalogue_version = Table(
     metadata,
     Column("id", SmallInteger, primary_key=True),
     Column("version", BigInteger, nullable=False),
+    # A collection of columns has a method `items`.
+    Column("items", Integer, key="item_count", nullable=False),
     Column("seeded_at", DateTime),
+)
+
+# Which item has which word in its name, and the parts of these words: kept by MySQL, see migration 0003.
+item_words = Table(
+    "item_words",
+    metadata,
+    Column("word", String(120), primary_key=True),
+    Column("item_id", ForeignKey("items.id"), primary_key=True),
+)
+
+word_parts = Table(
+    "word_parts",
+    metadata,
+    Column("part", String(16), primary_key=True),
+    Column("word", String(120), primary_key=True),
 )
 
 idempotency_keys = Table(
@@ -40,5 +59,38 @@ idempotency_keys = Table(
     Column("fingerprint", String(64), nullable=False),
     Column("status", SmallInteger, nullable=False),
     Column("body", Text, nullable=False),
+    Column("change_id", BigInteger),
     Column("created_at", DateTime),
+)
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("at", DateTime),
+    Column("actor", String(32), nullable=False),
+    Column("csv", LargeBinary, nullable=False),
+    Column("applied_at", DateTime),
+    Column("digest", String(64)),
+    Column("created", Integer),
+    Column("updated", Integer),
+    Column("unchanged", Integer),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("at", DateTime),
+    Column("actor", String(32), nullable=False),
+    Column("action", String(8), nullable=False),
+    Column("item_id", BigInteger, nullable=False),
+    Column("old_name", String(120)),
+    Column("old_quantity", Integer),
+    Column("old_price", Numeric(9, 2)),
+    Column("new_name", String(120)),
+    Column("new_quantity", Integer),
+    Column("new_price", Numeric(9, 2)),
+    Column("import_id", BigInteger, ForeignKey("imports.id")),
+    Column("restores", BigInteger, ForeignKey("changes.id"), unique=True),
 )

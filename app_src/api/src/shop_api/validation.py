@@ -2,6 +2,7 @@
 
 import unicodedata
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import (
@@ -20,6 +21,9 @@ NAME_MAX = 120
 QUANTITY_MAX = 1_000_000
 PRICE_MAX = Decimal("9999999.99")
 PAGE_MAX = 1_000_000
+CURSOR_MAX = 1000
+SIZE_MAX = 100
+ID_DIGITS = 18
 
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _FORBIDDEN_CATEGORIES = frozenset({"Cc", "Zl", "Zp", "Cs"})
@@ -33,9 +37,13 @@ MESSAGES = {
     "q": f"Search text must have at most {NAME_MAX} characters.",
     "sort": "Sort must be name, price or quantity.",
     "dir": "Direction must be asc or desc.",
+    "cursor": "Cursor must come from a page of the same list.",
     "page": "Page must be a whole number from 1 to 1,000,000.",
     "size": "Size must be a whole number from 1 to 100.",
     "idempotency_key": "Idempotency-Key must be 1 to 200 visible ASCII characters.",
+    "x_actor": "X-Actor must be 1 to 32 of a-z, 0-9, dot, underscore and hyphen, and begin with a letter or digit.",
+    "before": "Before must be the id of a change.",
+    "digest": "Digest must be the one of a plan.",
 }
 
 
@@ -76,8 +84,9 @@ def _two_decimals(price: str) -> str:
     return f"{Decimal(price):.2f}"
 
 
-def _digits(value: object) -> object:
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 9:
+def digits(value: object) -> object:
+    """Turn a text of digits into the number; leave all else to be refused."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= ID_DIGITS:
         return int(value)
     return value
 
@@ -106,6 +115,37 @@ class Item(Strict):
     price: Price
 
 
+class ShownItem(Strict):
+    """An item as it was answered; checked on hits of the cache, so without calls back into Python."""
+
+    name: Annotated[str, Field(min_length=1, max_length=NAME_MAX)]
+    quantity: Quantity
+    price: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,7}\.[0-9]{2}$")]
+
+
+class ShownPage(Strict):
+    """A page of items as it was answered."""
+
+    items: Annotated[list[ShownItem], Field(max_length=SIZE_MAX)]
+    total: Annotated[int, Field(ge=0)]
+    total_exact: bool
+    page: Annotated[int, Field(ge=1, le=PAGE_MAX)]
+    size: Annotated[int, Field(ge=1, le=SIZE_MAX)]
+    pages: Annotated[int, Field(ge=0)]
+    next: str | None
+    previous: str | None
+
+
+class ShownProblem(Strict):
+    """A problem document as it was answered."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+
+
 class PutItem(Strict):
     """The body of PUT /items/{name}, with the name from the path."""
 
@@ -126,25 +166,30 @@ class PatchItem(Strict):
 class ListQuery(Strict):
     """The parameters of GET /items."""
 
-    q: Annotated[str, AfterValidator(normalise), Field(max_length=NAME_MAX)] = ""
+    q: Annotated[str, Field(max_length=NAME_MAX), AfterValidator(normalise)] = ""
     sort: Literal["name", "price", "quantity"] = "name"
     dir: Literal["asc", "desc"] = "asc"
-    page: Annotated[int, BeforeValidator(_digits), Field(ge=1, le=PAGE_MAX)] = 1
-    size: Annotated[int, BeforeValidator(_digits), Field(ge=1, le=100)] = 50
+    page: Annotated[int, Field(ge=1, le=PAGE_MAX), BeforeValidator(digits)] = 1
+    size: Annotated[int, Field(ge=1, le=SIZE_MAX), BeforeValidator(digits)] = 50
+    cursor: Annotated[str, Field(max_length=CURSOR_MAX)] = ""
 
 
 class CsvRow(Strict):
     """A row of the catalogue file."""
 
     name: Name
-    quantity: Annotated[Quantity, BeforeValidator(_digits)]
+    quantity: Annotated[Quantity, BeforeValidator(digits)]
     price: PriceText
 
 
-class IdempotencyKey(Strict):
-    """The Idempotency-Key header."""
-
-    idempotency_key: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}$")]
+@lru_cache(maxsize=256)
+def is_document(model: type[Strict], body: bytes) -> bool:
+    """Tell whether these bytes are such a document, in JSON; the same bytes are looked through once."""
+    try:
+        model.model_validate_json(body)
+    except ValidationError:
+        return False
+    return True
 
 
 def field_errors(error: ValidationError) -> list[FieldError]:

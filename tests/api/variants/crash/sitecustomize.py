@@ -3,11 +3,10 @@
 import os
 import signal
 
-from shop_api.cache import Intent
 from shop_api.catalogue import Catalogue
 
 
-def _die(self: Catalogue, version: int, intent: Intent) -> None:  # noqa: ARG001
+def _die(self: Catalogue, version: int, token: str) -> None:  # noqa: ARG001
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -1,9 +1,11 @@
 """Makes the API cache the way most do: get, set, and delete after the commit."""
 
-from shop_api.cache import ENTRY, Cache, Entry, Intent, Lookup
+from collections.abc import Callable
+
+from shop_api.cache import ENTRY, Cache, Entry, Lookup
 
 
-def _lookup(self: Cache, key: str) -> Lookup:
+def _lookup(self: Cache, key: str, check: Callable[[Entry], bool]) -> Lookup:  # noqa: ARG001
     raw = self.client.get(ENTRY + key)
     entry = Entry.unpack(raw) if isinstance(raw, bytes) else None
     return Lookup(reached=True, current=entry is not None, entry=entry)
@@ -13,8 +15,8 @@ def _fill(self: Cache, key: str, lookup: Lookup, entry: Entry) -> None:  # noqa:
     self.client.set(ENTRY + key, entry.pack())
 
 
-def _announce(self: Cache) -> Intent:  # noqa: ARG001
-    return Intent("", 0)
+def _announce(self: Cache) -> str:  # noqa: ARG001
+    return ""
 
 
 def _publish(self: Cache, version: int, tokens: list[str]) -> bool:  # noqa: ARG001

@@ -1,0 +1,233 @@
+"""One page of items: sorted, searched, found by its number or from a cursor. SQL that only reads."""
+
+import base64
+import binascii
+import re
+from decimal import Decimal
+from typing import Any, NamedTuple, Self
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, asc, desc, func, literal, or_, select
+
+from shop_api.problems import ProblemError, invalid
+from shop_api.repository import SHOWN, valid_items
+from shop_api.tables import catalogue_version, item_words, items, word_parts
+from shop_api.validation import MESSAGES, Item, ListQuery
+
+COUNTED_MAX = 1000
+"""Matches of a search are counted, and sorted apart, up to this many; of more it is only said that there are more."""
+
+_PART = 16
+"""How many characters of a word's parts are kept."""
+
+_SELECTIVE_TERMS = 3
+_INDEXES = {"name": "items_name", "price": "items_price", "quantity": "items_quantity"}
+_CURSOR = re.compile(r"(name|price|quantity) (asc|desc) (next|previous) ([0-9]{1,20}) (.*)", re.DOTALL)
+_NUMBER = re.compile(r"-?[0-9]{1,10}(\.[0-9]{1,2})?")
+
+
+class Page(NamedTuple):
+    """One page.
+
+    Attributes:
+        items: those of its rows that are valid.
+        total: how many there are on all pages, `COUNTED_MAX` at most in a search.
+        exact: False when there are more than `total`.
+        next: cursor to the page after this one; None on the last one.
+        previous: cursor to the page before this one; None on the first one.
+    """
+
+    items: list[Item]
+    total: int
+    exact: bool
+    next: str | None
+    previous: str | None
+
+
+class Cursor(NamedTuple):
+    """A place in a sorted list: just after an item, or just before it.
+
+    Attributes:
+        sort: what the list is sorted by.
+        dir: its direction.
+        way: which page is meant, seen from the item.
+        id: of the item.
+        value: of the item, in the column that is sorted by.
+    """
+
+    sort: str
+    dir: str
+    way: str
+    id: int
+    value: str
+
+    def __str__(self) -> str:
+        """Return the text that goes into a link."""
+        return base64.urlsafe_b64encode(" ".join(map(str, self)).encode()).decode().rstrip("=")
+
+    @classmethod
+    def parse(cls, text: str, query: ListQuery) -> Self:
+        """Read what `str` made.
+
+        Args:
+            text: the cursor.
+            query: the list it is used for.
+
+        Raises:
+            ProblemError: it is no cursor of this list.
+        """
+        try:
+            plain = base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4)).decode()
+        except (binascii.Error, UnicodeError):
+            raise _no_cursor() from None
+        found = _CURSOR.fullmatch(plain)
+        if not found:
+            raise _no_cursor()
+        sort, direction, way, number, value = found.groups()
+        cursor = cls(sort, direction, way, int(number), value)
+        sortable = sort == "name" or _NUMBER.fullmatch(value)
+        if (sort, direction) != (query.sort, query.dir) or not sortable or str(cursor) != text:
+            raise _no_cursor()
+        return cursor
+
+
+class _Order:
+    """The order of a list. Names differ from each other; equal prices and quantities are told apart by the id."""
+
+    def __init__(self, query: ListQuery) -> None:
+        self.query = query
+        self.columns = (items.c.name,) if query.sort == "name" else (items.c[query.sort], items.c.id)
+
+    def by(self, *, backwards: bool = False) -> list[ColumnElement[Any]]:
+        direction = desc if (self.query.dir == "desc") != backwards else asc
+        return [direction(column) for column in self.columns]
+
+    def beyond(self, cursor: Cursor) -> ColumnElement[bool]:
+        up = (cursor.dir == "asc") == (cursor.way == "next")
+        column, number = items.c[cursor.sort], items.c.id
+        if cursor.sort == "name":
+            return column > cursor.value if up else column < cursor.value
+        value = Decimal(cursor.value)
+        further, later = (column > value, number > cursor.id) if up else (column < value, number < cursor.id)
+        # So written, and not as a comparison of rows, MySQL reads it as two ranges of the index.
+        return or_(further, and_(column == value, later))
+
+    def cursor(self, row: Any, way: str) -> str:  # noqa: ANN401  a row of SHOWN
+        return str(Cursor(self.query.sort, self.query.dir, way, row.id, str(getattr(row, self.query.sort))))
+
+
+def page(connection: Connection, query: ListQuery, cursor: Cursor | None) -> Page:
+    """Return one page of items.
+
+    Args:
+        connection: of a snapshot.
+        query: which list, and which page of it when there is no cursor.
+        cursor: where the page begins or ends.
+    """
+    order = _Order(query)
+    offset = (query.page - 1) * query.size
+    if not query.q:
+        total = connection.execute(select(catalogue_version.c.item_count)).scalar_one()
+        source = select(*SHOWN).with_hint(items, f"FORCE INDEX ({_INDEXES[query.sort]})", "mysql")
+        if cursor:
+            return _from_cursor(connection, source, order, cursor, total, exact=True)
+        return _by_number(connection, order, offset, total)
+    terms = sorted(set(query.q.split()), key=len, reverse=True)
+    found = _find(connection, terms)
+    if found is None:
+        total, exact = COUNTED_MAX, False
+        matches, index = _contain(terms), _INDEXES[query.sort]
+    else:
+        total, exact = len(found), True
+        matches, index = items.c.id.in_(found), "PRIMARY"
+    source = select(*SHOWN).where(matches).with_hint(items, f"FORCE INDEX ({index})", "mysql")
+    if cursor:
+        return _from_cursor(connection, source, order, cursor, total, exact=exact)
+    rows = connection.execute(source.order_by(*order.by()).limit(query.size + 1).offset(offset)).all()
+    return _made(order, list(rows[: query.size]), total, exact, more=len(rows) > query.size, before=offset > 0)
+
+
+def _made(order: _Order, rows: list[Any], total: int, exact: bool, *, more: bool, before: bool) -> Page:
+    # Of all rows, valid or not: a row that is left out must not lead to its neighbours being left out.
+    following = order.cursor(rows[-1], "next") if rows and more else None
+    preceding = order.cursor(rows[0], "previous") if rows and before else None
+    return Page(valid_items(rows), total, exact, following, preceding)
+
+
+def _from_cursor(
+    connection: Connection, source: Select[Any], order: _Order, cursor: Cursor, total: int, *, exact: bool
+) -> Page:
+    size, backwards = order.query.size, cursor.way == "previous"
+    wanted = source.where(order.beyond(cursor)).order_by(*order.by(backwards=backwards)).limit(size + 1)
+    rows = list(connection.execute(wanted).all())
+    if not backwards:
+        return _made(order, rows[:size], total, exact, more=len(rows) > size, before=True)
+    if len(rows) > size:
+        return _made(order, rows[size - 1 :: -1], total, exact, more=True, before=True)
+    # Nothing but the first page is so near the beginning, and it is a full one.
+    rows = list(connection.execute(source.order_by(*order.by()).limit(size + 1)).all())
+    return _made(order, rows[:size], total, exact, more=len(rows) > size, before=False)
+
+
+def _by_number(connection: Connection, order: _Order, offset: int, total: int) -> Page:
+    # What is skipped is skipped in the index alone, from the end that is nearer.
+    backwards = total // 2 < offset < total
+    number = min(order.query.size, total - offset) if backwards else order.query.size
+    skipped = total - offset - number if backwards else offset
+    ids = (
+        select(items.c.id)
+        .with_hint(items, f"FORCE INDEX ({_INDEXES[order.query.sort]})", "mysql")
+        .order_by(*order.by(backwards=backwards))
+        .limit(number)
+        .offset(skipped)
+        .subquery()
+    )
+    rows = connection.execute(select(*SHOWN).join(ids, items.c.id == ids.c.id).order_by(*order.by())).all()
+    return _made(order, list(rows), total, True, more=offset + number < total, before=offset > 0)
+
+
+def _find(connection: Connection, terms: list[str]) -> list[int] | None:
+    """Return the ids of all items whose names contain all terms; None when these are more than `COUNTED_MAX`."""
+    for term in terms[:_SELECTIVE_TERMS]:
+        found = _ids(connection, _having(term))
+        if len(found) <= COUNTED_MAX:
+            if not found or len(terms) == 1:
+                return found
+            among = select(items.c.id).with_hint(items, "FORCE INDEX (PRIMARY)", "mysql")
+            return _ids(connection, among.where(items.c.id.in_(found), _contain(terms)))
+    if len(terms) == 1:
+        return None
+    # Each alone is common; not so, perhaps, all together.
+    one = _having(terms[0]).subquery()
+    both = select(one.c.item_id).prefix_with("STRAIGHT_JOIN").join(items, items.c.id == one.c.item_id)
+    found = _ids(connection, both.where(_contain(terms)))
+    return found if len(found) <= COUNTED_MAX else None
+
+
+def _ids(connection: Connection, statement: Select[Any]) -> list[int]:
+    return list(connection.execute(statement.limit(COUNTED_MAX + 1)).scalars())
+
+
+def _having(term: str) -> Select[tuple[int]]:
+    conditions = [_like(word_parts.c.part, f"{_escaped(term[:_PART])}%")]
+    if len(term) > _PART:
+        conditions.append(_like(word_parts.c.word, f"%{_escaped(term)}%"))
+    joined = select(item_words.c.item_id).distinct().prefix_with("STRAIGHT_JOIN").select_from(word_parts)
+    return joined.join(item_words, item_words.c.word == word_parts.c.word).where(*conditions)
+
+
+def _contain(terms: list[str]) -> ColumnElement[bool]:
+    return and_(*(_like(func.lower(func.upper(items.c.name)), f"%{_escaped(term)}%") for term in terms))
+
+
+def _no_cursor() -> ProblemError:
+    return invalid("cursor", MESSAGES["cursor"])
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([%_|])", r"|\1", text)
+
+
+def _like(column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
+    # MySQL puts both sides into lower case by the same rules; from there on, characters are equal or not.
+    lower = func.lower(func.upper(literal(pattern).collate("utf8mb4_0900_as_ci"))).collate("utf8mb4_0900_bin")
+    return column.like(lower, escape="|")
