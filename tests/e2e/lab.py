@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +17,58 @@ from urllib.parse import urljoin
 import requests
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def fleet(*arguments: str) -> str:
+    """Run a verb, without a terminal, and return what it printed.
+
+    Args:
+        *arguments: The verb and its arguments.
+
+    Returns:
+        What it printed for people or programs to read, without warnings.
+
+    Raises:
+        AssertionError: It failed.
+    """
+    done = subprocess.run(
+        ["./fleet", *arguments],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def fleet_on_a_terminal(*arguments: str, answers: list[str]) -> str:
+    """Run a verb on a terminal, type an answer at each hidden prompt, and return all that the terminal showed.
+
+    Args:
+        *arguments: The verb and its arguments.
+        answers: What to type.
+
+    Returns:
+        What a person saw.
+    """
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(ROOT)
+        os.execv("./fleet", ["./fleet", *arguments])  # noqa: S606  no shell is wanted
+    shown = b""
+    typed = 0
+    with suppress(OSError):  # how the end of a terminal is told
+        while chunk := os.read(terminal, 4096):
+            shown += chunk
+            if typed < min(len(answers), shown.count(b"(output is hidden):")):
+                os.write(terminal, answers[typed].encode() + b"\r")
+                typed += 1
+    os.waitpid(process, 0)
+    os.close(terminal)
+    return shown.decode()
 
 
 @dataclass(frozen=True)
@@ -125,9 +179,9 @@ class Lab:
 
     @cached_property
     def credentials(self) -> tuple[str, str]:
-        """The admin page's user and password, as the verb prints them."""
-        user, password = subprocess.check_output(["./fleet", "credentials"], cwd=ROOT, text=True).split()
-        return user, password
+        """The first admin's name and password, as the verb prints them."""
+        name, password = fleet("credentials").splitlines()[0].split()
+        return name, password
 
     def admin(self) -> AdminPage:
         """Open the admin page, logged in."""
@@ -160,6 +214,24 @@ class AdminPage:
         """Send the item form."""
         return self._send(self.get(), "/admin/", {"name": name, "quantity": quantity, "price": price, "mode": mode})
 
-    def _send(self, page: requests.Response, path: str, fields: dict[str, str]) -> requests.Response:
-        hidden = dict(re.findall(r'<input type="hidden" name="(csrf|key)" value="([^"]*)">', page.text))
-        return self._session.post(urljoin(self._url, path), data=hidden | fields, timeout=10)
+    def upload(self, csv: str) -> requests.Response:
+        """Send a file to be imported; the page is the plan."""
+        return self._send(self.get("/admin/import"), "/admin/import", {}, {"file": ("items.csv", csv, "text/csv")})
+
+    def apply(self, plan: requests.Response) -> requests.Response:
+        """Apply the plan that a page shows."""
+        return self._send(plan, plan.url, {})
+
+    def is_logged_in(self) -> bool:
+        """Whether the page is shown instead of the login."""
+        return 'name="quantity"' in self.get().text
+
+    def _send(
+        self,
+        page: requests.Response,
+        path: str,
+        fields: dict[str, str],
+        files: dict[str, tuple[str, str, str]] | None = None,
+    ) -> requests.Response:
+        hidden = dict(re.findall(r'<input type="hidden" name="(csrf|key|digest)" value="([^"]*)">', page.text))
+        return self._session.post(urljoin(self._url, path), data=hidden | fields, files=files, timeout=20)

@@ -6,15 +6,13 @@ import re
 import subprocess
 from collections.abc import Callable
 
-from lab import ROOT, Lab
+import pytest
+import requests
+from lab import ROOT, Lab, fleet
 
 
 def deploy(*arguments: str) -> str:
-    done = subprocess.run(
-        ["./fleet", "deploy", *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=600
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return fleet("deploy", *arguments)
 
 
 def test_a_second_run_changes_nothing_and_restarts_nothing(lab: Lab) -> None:
@@ -26,9 +24,21 @@ def test_a_second_run_changes_nothing_and_restarts_nothing(lab: Lab) -> None:
 
 def test_a_changed_setting_restarts_just_the_containers_that_use_it(lab: Lab) -> None:
     before = lab.started()
-    deploy("-e", "catalogue_currency=CHF")
+    settings = ["-e", "catalogue_currency=CHF", "-e", "catalogue_locale=de_CH", "-e", "catalogue_low_stock=9"]
+    deploy(*settings)
     after = lab.started()
     assert {name for name in before if before[name] != after[name]} == {"web-1", "web-2", "web-3", "admin"}
+    assert "CHF\u00a0" in requests.get(lab.url, timeout=10).text
+    deploy(*settings, "-e", "catalogue_freshness_ms=0")
+    last = lab.started()
+    assert {name for name in last if last[name] != after[name]} == {"web-1", "web-2", "web-3"}
+
+
+def test_a_setting_that_cannot_be_stops_the_run_before_anything_is_changed(lab: Lab) -> None:
+    before = lab.started()
+    with pytest.raises(AssertionError, match="catalogue_currency is '€': write an ISO 4217 code"):
+        deploy("-e", "catalogue_currency=€")
+    assert lab.started() == before
 
 
 def test_a_service_that_does_not_come_up_fails_the_run_with_its_last_words(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,6 +71,16 @@ def test_haproxy_has_a_server_line_for_each_web_server(rendered: Path) -> None:
     assert [line.split()[1] for line in lines if line.strip().startswith("server web-")] == ["web-1", "web-2", "web-3"]
 
 
+@pytest.mark.parametrize("backend", ["web", "admin"])
+def test_haproxy_leaves_a_worker_of_apache_to_the_health_checks(rendered: Path, backend: str) -> None:
+    section = (rendered / "haproxy.cfg").read_text().split(f"\nbackend {backend}\n")[1].split("\n\n")[0]
+    bounds = {name: int(value) for name, value in re.findall(r"(maxconn|pool-max-conn) (\d+)", section)}
+    workers = re.search(r"^MaxRequestWorkers (\d+)$", (ROOT / "app_src/web/shopfleet.conf").read_text(), re.MULTILINE)
+    assert workers
+    assert set(bounds) == {"maxconn", "pool-max-conn"}
+    assert sum(bounds.values()) < int(workers[1])
+
+
 def test_mysqld_accepts_its_configuration(rendered: Path) -> None:
     run_in(
         image("SHOP_TEST_MYSQL_IMAGE"),
@@ -123,7 +134,8 @@ def test_the_caches_account_can_do_what_the_cache_does_and_no_more(redis: str, r
     assert "NOPERM" in ask("flushall")
 
 
-def test_the_admins_password_is_stored_as_an_argon2id_hash_only(rendered: Path) -> None:
+def test_admins_passwords_are_stored_as_argon2id_hashes_only(rendered: Path) -> None:
     hashes = json.loads((rendered / "admins.json").read_text())
-    assert hashes
+    assert set(hashes) == {"admin", "alice"}
+    assert hashes["admin"] != hashes["alice"], "equal passwords must not look alike"
     assert all(value.startswith("$argon2id$v=19$m=19456,t=2,p=1$") for value in hashes.values())

@@ -1,4 +1,4 @@
-"""The small plugins: what an image is tagged by, and how a password is kept."""
+"""The small plugins: what an image is tagged by, and who may log in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from plugin import load
 
 digest = load("lookup/tree_digest.py")
-hashing = load("filter/password_hash_argon2id.py")
+admins = load("filter/admins.py")
 
 
 @pytest.fixture
@@ -53,8 +53,54 @@ def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_password_is_kept_as_a_hash_that_stays_the_same_and_opens_to_it_alone() -> None:
-    kept = hashing.argon2id("open sesame", "0123456789abcdef")
-    assert kept == hashing.argon2id("open sesame", "0123456789abcdef")
-    assert argon2.PasswordHasher().verify(kept, "open sesame")
+    people = {"alice": "open sesame", "bob": "open sesame"}
+    kept = admins.admin_hashes(people, "0123456789abcdef")
+    assert kept == admins.admin_hashes(people, "0123456789abcdef")
+    assert kept["alice"] != kept["bob"]
+    assert argon2.PasswordHasher().verify(kept["alice"], "open sesame")
     with pytest.raises(argon2.exceptions.VerifyMismatchError):
-        argon2.PasswordHasher().verify(kept, "open barley")
+        argon2.PasswordHasher().verify(kept["alice"], "open barley")
+
+
+@pytest.mark.parametrize("name", ["a", "alice", "0.b_c-d", "x" * 32])
+def test_a_sound_admin_has_no_faults(name: str) -> None:
+    assert admins.admin_faults({name: "open sesame"}) == []
+    assert admins.admin_change_faults({"admin": "open sesame"}, name, "present") == []
+
+
+@pytest.mark.parametrize("name", ["", "Alice", ".alice", "-a", "x" * 33, "al ice", "alice\n", "ålice", 5])
+def test_a_name_that_cannot_be_used_is_refused_with_the_remedy(name: object) -> None:
+    (fault,) = admins.admin_faults({name: "open sesame"})
+    assert f"'{name}': take at most 32 of a-z" in fault
+
+
+@pytest.mark.parametrize("password", ["", "1234567", None, 12345678, ["open sesame"]])
+def test_a_password_too_short_is_refused_and_not_shown(password: object) -> None:
+    (fault,) = admins.admin_faults({"alice": password})
+    assert "gives 'alice' a password of less than 8 characters" in fault
+    assert "1234567" not in fault
+
+
+@pytest.mark.parametrize("nobody", [{}, None, [], "alice"])
+def test_a_shop_without_an_admin_is_refused(nobody: object) -> None:
+    (fault,) = admins.admin_faults(nobody)
+    assert "names nobody" in fault
+
+
+@pytest.mark.parametrize(
+    ("user", "state", "sentence"),
+    [
+        ("", "present", "./fleet password -e user=NAME"),
+        ("bob", "gone", "state is 'gone': write present, or absent"),
+        ("Alice", "present", "'Alice' cannot be an admin's name"),
+        ("carol", "absent", "there is no admin 'carol'; these there are: admin, bob"),
+    ],
+)
+def test_what_cannot_be_done_to_an_admin_is_said(user: str, state: str, sentence: str) -> None:
+    (fault,) = admins.admin_change_faults({"bob": "open sesame", "admin": "open sesame"}, user, state)
+    assert sentence in fault
+
+
+def test_the_last_admin_stays() -> None:
+    assert admins.admin_change_faults({"bob": "1", "alice": "2"}, "bob", "absent") == []
+    assert "last admin" in admins.admin_change_faults({"bob": "1"}, "bob", "absent")[0]
