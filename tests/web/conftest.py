@@ -1,20 +1,18 @@
 """Fixtures of the web tests: the real image before the real API, and before a stand-in."""
 
-import json
 import os
 import secrets
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import argon2
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "api"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from shop_stack import Stack, docker
-from web_stack import PASSWORD, SEED, USER, Browser, Fleet, StandInApi, WebContainer
+from web_stack import SEED, Browser, Fleet, StandInApi, WebContainer, admin_secrets
 
 IMAGES = {
     "web": "SHOP_TEST_WEB_IMAGE",
@@ -37,7 +35,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         stack.start()
         stack.migrate("--seed", "/seed/items.csv", mounts={SEED.parent: "/seed"})
         stand_in = StandInApi(f"{stack.subnet}.1")
-        admin_secrets = _admin_secrets(tmp_path_factory.mktemp("web-secrets"))
+        web_secrets = admin_secrets(tmp_path_factory.mktemp("web-secrets"))
         read, write = (_address(stack, name) for name in ("api", "admin-api"))
         for role, api, admin_api in (
             ("shop", read, ""),
@@ -46,11 +44,13 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
             ("admin", stand_in.url, stand_in.url),
         ):
             settings = {"SHOP_ROLE": role, "SHOP_API_URL": api, "SHOP_ADMIN_API_URL": admin_api}
-            webs.append(WebContainer(images["web"], stack.prefix, admin_secrets, settings))
+            # What a page shows is tested apart from how old it may be.
+            settings["SHOP_FRESHNESS_MS"] = "0"
+            webs.append(WebContainer(images["web"], stack.prefix, web_secrets, settings))
         for web in webs:
             web.wait()
         shop, admin, other_shop, other_admin = webs
-        yield Fleet(shop, admin, other_shop, other_admin, stand_in, stack)
+        yield Fleet(shop, admin, other_shop, other_admin, stand_in, stack, read)
     finally:
         for web in webs:
             web.remove()
@@ -64,20 +64,12 @@ def _address(stack: Stack, name: str) -> str:
     return f"http://{docker('inspect', '--format', template, stack.container(name))}:8080"
 
 
-def _admin_secrets(directory: Path) -> Path:
-    # Cheap on purpose: what a hash costs is not what is tested.
-    hasher = argon2.PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
-    (directory / "admins.json").write_text(json.dumps({USER: hasher.hash(PASSWORD)}))
-    (directory / "admins.json").chmod(0o444)
-    directory.chmod(0o755)
-    return directory
-
-
 @pytest.fixture
 def stand_in(fleet: Fleet) -> StandInApi:
     """The stand-in API, answering an empty list."""
     fleet.stand_in.lists()
     fleet.stand_in.requests.clear()
+    fleet.stand_in.bodies.clear()
     return fleet.stand_in
 
 

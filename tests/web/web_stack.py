@@ -1,11 +1,13 @@
 """The web image in containers, a stand-in for the API, and a small browser without JavaScript."""
 
+import ipaddress
 import json
 import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,8 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
+import argon2
 import requests
-from shop_stack import HARDENED, Stack, docker, wait_until
+from shop_stack import HARDENED, Stack, docker, free_port, wait_until
 
 SEED = Path(__file__).parents[2] / "app_src" / "seed" / "items.csv"
 VOID = {"meta", "link", "input", "br", "hr", "path"}
@@ -22,13 +25,14 @@ HOSTNAME = "web-under-test"
 USER, PASSWORD = "admin", "correct horse"
 
 
-def free_port() -> int:
-    """Return a free port below the ephemeral ones."""
-    while True:
-        port = 20000 + secrets.randbelow(12000)
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return port
+def admin_secrets(directory: Path) -> Path:
+    """Write down who may log in, and return the directory, to be mounted on /etc/shopfleet."""
+    # Cheap on purpose: what a hash costs is not what is tested.
+    hasher = argon2.PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
+    (directory / "admins.json").write_text(json.dumps({USER: hasher.hash(PASSWORD)}))
+    (directory / "admins.json").chmod(0o444)
+    directory.chmod(0o755)
+    return directory
 
 
 class WebContainer:
@@ -39,25 +43,36 @@ class WebContainer:
         network: the Docker network to join.
         secrets_dir: what is mounted on /etc/shopfleet.
         environment: the settings.
+        name: its name, after the network's.
+        options: further options of `docker run`.
     """
 
-    def __init__(self, image: str, network: str, secrets_dir: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self,
+        image: str,
+        network: str,
+        secrets_dir: Path,
+        environment: dict[str, str],
+        name: str = HOSTNAME,
+        options: Sequence[str] = (),
+    ) -> None:
         """Start it."""
-        self.name = f"{network}-web-{secrets.token_hex(3)}"
+        self.name = f"{network}-{name}-{secrets.token_hex(3)}"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         settings = [part for key, value in environment.items() for part in ("--env", f"{key}={value}")]
         docker(
-            *("run", "--detach", "--name", self.name, "--hostname", HOSTNAME, "--network", network, "--user", "33:33"),
+            *("run", "--detach", "--name", self.name, "--hostname", name, "--network", network, "--user", "33:33"),
             *HARDENED,
             *("--publish", f"127.0.0.1:{self.port}:8080", "--volume", f"{secrets_dir}:/etc/shopfleet:ro"),
             *settings,
+            *options,
             image,
         )
 
     def wait(self) -> None:
         """Wait until it answers."""
-        wait_until(self._alive, 10, f"{self.name} answers")
+        wait_until(self._alive, 30, f"{self.name} answers")
 
     def execute(self, *command: str) -> str:
         """Run a command inside."""
@@ -81,12 +96,13 @@ class WebContainer:
 
 @dataclass
 class Answer:
-    """What the stand-in API answers to every request, except for its health."""
+    """What the stand-in API answers; a document of bytes is sent as it is."""
 
     status: int = 200
     document: object = None
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
+    closes: bool = False  # the connection, without having said so
 
 
 class StandInApi:
@@ -98,24 +114,45 @@ class StandInApi:
 
     def __init__(self, address: str) -> None:
         """Start to listen."""
-        self.answer = Answer()
+        self.answer: Answer | Callable[[str], Answer] = Answer()  # to every request for a path, except for its health
+        self.routes: dict[tuple[str, str], Answer] = {}  # what is answered otherwise, by method and path
         self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.bodies: list[bytes] = []
+        self.gate = threading.Event()  # while it is not set, no answer leaves
+        self.gate.set()
+        self._sockets: list[socket.socket] = []
         stand_in = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
             def _answer(self) -> None:
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                stand_in.requests.append((self.command, self.path, dict(self.headers)))
-                answer = Answer(document={}) if self.path == "/healthz" else stand_in.answer
-                time.sleep(answer.delay)
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if self.path == "/healthz":
+                    answer = Answer(document={})
+                else:
+                    stand_in.requests.append((self.command, self.path, dict(self.headers)))
+                    stand_in.bodies.append(body)
+                    answer = stand_in.answer(self.path) if callable(stand_in.answer) else stand_in.answer
+                    answer = stand_in.routes.get((self.command, self.path.split("?")[0]), answer)
+                    time.sleep(answer.delay)
+                    stand_in.gate.wait()
                 kind = "application/json" if answer.status < 400 else "application/problem+json"
                 self.send_response(answer.status)
-                for name, value in {"Content-Type": kind, **answer.headers}.items():
+                document = answer.document
+                text = document if isinstance(document, bytes) else json.dumps(document).encode()
+                body = b"" if answer.status == 304 else text
+                for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **answer.headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(json.dumps(answer.document).encode())
+                self.wfile.write(body)
+                self.close_connection = self.close_connection or answer.closes
 
-            do_GET = do_PUT = do_DELETE = _answer  # noqa: N815
+            def setup(self) -> None:
+                stand_in._sockets.append(self.request)
+                super().setup()
+
+            do_GET = do_PUT = do_PATCH = do_POST = do_DELETE = _answer  # noqa: N815
 
             def log_message(self, *_: object) -> None:
                 """Stay silent."""
@@ -126,17 +163,32 @@ class StandInApi:
 
     def lists(self, *items: dict[str, object], **headers: str) -> None:
         """Answer with a list of these items."""
-        document = {"items": list(items), "total": len(items), "page": 1, "size": 50, "pages": 1}
-        self.answer = Answer(document=document, headers=headers)
+        self.routes.clear()
+        self.answer = Answer(document=item_list(*items), headers=headers)
 
     def fails(self) -> None:
         """Answer as the real one does when MySQL is down and nothing is cached."""
+        self.routes.clear()
         self.answer = Answer(503, {"title": "Service Unavailable", "status": 503}, {"Retry-After": "5"})
 
+    @property
+    def connections(self) -> int:
+        """How many were made."""
+        return len(self._sockets)
+
     def stop(self) -> None:
-        """Stop listening."""
+        """Stop listening, and close all connections."""
+        self.gate.set()
         self._server.shutdown()
         self._server.server_close()
+        for connection in self._sockets:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+def item_list(*items: dict[str, object], **more: object) -> dict[str, object]:
+    """Return the document of a list that has these items."""
+    return {"items": list(items), "total": len(items), "page": 1, "size": 50, "pages": 1, **more}
 
 
 @dataclass
@@ -223,6 +275,8 @@ class Browser:
         """Begin without any cookie."""
         self.url = url
         self.session = requests.Session()
+        # An address of its own: what one test does wrong must not slow down the others.
+        self.session.headers["X-Forwarded-For"] = str(ipaddress.IPv4Address(secrets.randbits(32)))
         self.response = requests.Response()
         self.page = Element("", {})
 
@@ -243,13 +297,18 @@ class Browser:
         return {
             control.attributes["name"]: control.attributes.get("value", "")
             for control in self.form(action).all("input")
-            if control.attributes.get("type") != "radio" or "checked" in control.attributes
+            if control.attributes.get("type") not in {"radio", "file"} or "checked" in control.attributes
         }
 
     def submit(self, action: str, **values: str) -> Element:
         """Fill in a form and send it."""
         target = self.form(action).attributes["action"]
         return self._load("POST", target, data={**self.values(action), **values})
+
+    def upload(self, content: bytes, **values: str) -> Element:
+        """Choose a file and send it."""
+        files = {"file": ("items.csv", content, "text/csv")}
+        return self._load("POST", "/admin/import", data={**self.values("/admin/import"), **values}, files=files)
 
     def log_in(self, password: str = PASSWORD, user: str = USER) -> Element:
         """Log in."""
@@ -259,6 +318,10 @@ class Browser:
     def save(self, **values: str) -> Element:
         """Fill in the admin form and send it."""
         return self.submit("/admin/", **values)
+
+    def send(self, post: "Post") -> Element:
+        """Send a form that was filled in before."""
+        return self._load("POST", post.path, data=post.data, files=post.files)
 
     def _load(self, method: str, path: str, **options: Any) -> Element:  # noqa: ANN401
         self.response = self.session.request(method, urljoin(self.url, path), timeout=10, **options)
@@ -279,6 +342,31 @@ def rows(page: Element) -> list[tuple[str, str, str]]:
 
 
 @dataclass(frozen=True)
+class Post:
+    """A form, filled in and not yet sent."""
+
+    path: str
+    data: dict[str, str]
+    files: dict[str, tuple[str, bytes, str]] | None = None
+
+    @classmethod
+    def of(cls, form: Element) -> "Post":
+        """Return what a form without anything to fill in sends."""
+        data = {control.attributes["name"]: control.attributes["value"] for control in form.all("input")}
+        return cls(form.attributes["action"], data)
+
+
+def alerts(browser: Browser) -> str:
+    """Return what the page warns of."""
+    return " ".join(element.text for tag in ("p", "div") for element in browser.page.all(tag, role="alert"))
+
+
+def notice(browser: Browser) -> str:
+    """Return what the page says was done."""
+    return browser.page.one("p", role="status").text
+
+
+@dataclass(frozen=True)
 class Fleet:
     """The web containers."""
 
@@ -288,7 +376,9 @@ class Fleet:
     admin_before_stand_in: WebContainer
     stand_in: StandInApi
     stack: Stack
+    api: str
 
-    def another(self, settings: dict[str, str]) -> WebContainer:
+    def another(self, settings: dict[str, str], secrets_dir: Path | None = None) -> WebContainer:
         """Start one more container; the caller removes it."""
-        return WebContainer(self.stack.images["web"], self.stack.prefix, self.stack.secrets, settings)
+        directory = secrets_dir or self.stack.secrets
+        return WebContainer(self.stack.images["web"], self.stack.prefix, directory, settings)

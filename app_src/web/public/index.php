@@ -4,6 +4,20 @@ declare(strict_types=1);
 
 namespace Shopfleet;
 
+require __DIR__ . '/../src/Response.php';
+require __DIR__ . '/../src/StoredPage.php';
+
+// Most requests end here, before anything else is loaded.
+$id = getenv('REQUEST_ID');
+if ($id !== false && in_array(getenv('REQUEST_METHOD'), ['GET', 'HEAD'], true)) {
+    $response = StoredPage::youngResponse();
+    if ($response !== null) {
+        $response->send($id);
+
+        return;
+    }
+}
+
 require __DIR__ . '/../src/autoload.php';
 
 set_error_handler(static function (int $level, string $message, string $file, int $line): bool {

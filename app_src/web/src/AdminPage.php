@@ -4,168 +4,146 @@ declare(strict_types=1);
 
 namespace Shopfleet;
 
-/** The page for people who sell: the items, and a form that adds or updates one. */
+/** The page for people who sell: the items, and a form that adds, updates or edits one. */
 final readonly class AdminPage
 {
     public const string PATH = '/admin/';
-    public const string DELETE_PATH = '/admin/delete';
-    private const array NO_STORE = ['Cache-Control' => 'no-store'];
-    private const string STALE_FORM = 'This form was out of date, so nothing was changed. Please check it and send it again.';
-    private const string API_DOWN = 'Nothing can be saved right now: the database does not answer.';
 
     public function __construct(
-        private View $view,
-        private Session $session,
+        private AdminContext $context,
         private Catalogue $catalogue,
         private Catalogue $fallback,
-        private Log $log,
     ) {
     }
 
-    public function show(Request $request): Response
+    public function answer(Request $request): Response
     {
-        $draft = $this->session->take('draft');
-        $notice = $this->session->take('notice');
-        if (is_array($draft)) {
-            return $this->render($request, ItemForm::fromArray($draft), notice: 'You are logged in again. Check what you typed, then save it.');
-        }
-        $edit = $request->query('edit');
-        if ($edit === '') {
-            return $this->render($request, ItemForm::blank(), notice: is_string($notice) ? $notice : '');
-        }
-        try {
-            return $this->render($request, ItemForm::of($this->catalogue->find($edit)), autofocus: 'quantity');
-        } catch (ApiUnavailable $failure) {
-            $this->log->error('item not read', ['reason' => $failure->getMessage()]);
-
-            return $this->render($request, ItemForm::fromArray(['name' => $edit]), problem: self::API_DOWN, status: 503);
-        } catch (ApiRejected) {
-            return $this->render(
-                $request,
-                ItemForm::fromArray(['name' => $edit]),
-                problem: "There is no item “{$edit}” any more. Saving this form would add it anew.",
-                status: 404,
-            );
-        }
-    }
-
-    public function save(Request $request): Response
-    {
-        $form = ItemForm::fromArray($request->form);
-        if (!$this->hasToken($request)) {
-            return $this->render($request, $form, problem: self::STALE_FORM, status: 403);
-        }
-        try {
-            ['item' => $item, 'created' => $created] = $this->catalogue->save($form);
-        } catch (ApiUnavailable $failure) {
-            $this->log->error('item not saved', ['reason' => $failure->getMessage()]);
-
-            return $this->render(
-                $request,
-                $form,
-                problem: self::API_DOWN . ' What you typed is still in the form; try again in a moment.',
-                status: 503,
-            );
-        } catch (ApiRejected $refusal) {
-            $errors = array_intersect_key($refusal->errors, array_flip(ItemForm::FIELDS));
-
-            return $this->render(
-                $request,
-                $form,
-                errors: $errors,
-                problem: $errors === [] ? $refusal->getMessage() : '',
-                status: $refusal->status,
-            );
-        }
-        $this->log->info($created ? 'item added' : 'item updated', ['user' => $this->session->user(), 'item' => $item->name]);
-        $this->session->put('notice', sprintf(
-            '“%s” was %s: quantity %s, price %s.',
-            $item->name,
-            $created ? 'added' : 'updated',
-            $item->quantityText(),
-            $item->priceIn($this->view->currency()),
-        ));
-
-        return Response::redirect(ListQuery::from($request)->url(self::PATH));
-    }
-
-    public function confirmDelete(Request $request, string $problem = '', int $status = 200): Response
-    {
-        $query = ListQuery::from($request);
-
-        return Response::html(
-            $this->view->page('delete', 'Delete an item', [
-                'user' => $this->session->user(),
-                'csrf' => $this->session->csrf(),
-                'name' => $request->query('name'),
-                'action' => $query->url(self::DELETE_PATH, ['name' => $request->query('name')]),
-                'back' => $query->url(self::PATH),
-                'problem' => $problem,
-            ]),
-            $status,
-            self::NO_STORE,
-        );
-    }
-
-    public function delete(Request $request): Response
-    {
-        $name = $request->query('name');
-        if (!$this->hasToken($request)) {
-            return $this->confirmDelete($request, self::STALE_FORM, 403);
-        }
-        try {
-            $this->catalogue->delete($name);
-            $notice = "“{$name}” was deleted.";
-            $this->log->info('item deleted', ['user' => $this->session->user(), 'item' => $name]);
-        } catch (ApiUnavailable $failure) {
-            $this->log->error('item not deleted', ['reason' => $failure->getMessage()]);
-
-            return $this->confirmDelete($request, self::API_DOWN, 503);
-        } catch (ApiRejected $refusal) {
-            if ($refusal->status !== 404) {
-                return $this->confirmDelete($request, $refusal->getMessage(), $refusal->status);
-            }
-            $notice = "There was no item “{$name}” any more.";
-        }
-        $this->session->put('notice', $notice);
-
-        return Response::redirect(ListQuery::from($request)->url(self::PATH));
+        return $request->method === 'POST' ? $this->save($request) : $this->show($request);
     }
 
     public function logOut(Request $request): Response
     {
-        if (!$this->hasToken($request)) {
-            return $this->render($request, ItemForm::blank(), problem: self::STALE_FORM, status: 403);
+        if ($request->method !== 'POST') {
+            return Response::redirect(self::PATH);
         }
-        $this->session->end();
+        if (!$this->context->accepts($request)) {
+            return $this->render($request, ItemForm::blank(), problem: AdminContext::STALE_FORM, status: 403);
+        }
+        $this->context->session->end();
 
         return Response::redirect(LoginPage::PATH);
     }
 
-    private function hasToken(Request $request): bool
+    private function show(Request $request): Response
     {
-        return hash_equals($this->session->csrf(), $request->form('csrf'));
+        $edit = $request->query('edit');
+        $draft = $this->context->session->take('draft');
+        $notice = $this->context->notice();
+        if (is_array($draft)) {
+            $notice = ['text' => 'You are logged in again. Check what you typed, then save it.', 'undo' => null];
+
+            return $this->render($request, ItemForm::fromArray($draft), edit: $edit, notice: $notice);
+        }
+        if ($edit === '') {
+            return $this->render($request, ItemForm::blank(), notice: $notice);
+        }
+        try {
+            $form = ItemForm::of($this->context->catalogue->find($edit));
+
+            return $this->render($request, $form, edit: $edit, autofocus: 'quantity');
+        } catch (ApiUnavailable $failure) {
+            $this->context->logFailure('item not read', $failure);
+
+            return $this->render($request, ItemForm::fromArray(['name' => $edit]), problem: AdminContext::API_DOWN, status: 503);
+        } catch (ApiRejected) {
+            return $this->render($request, ItemForm::fromArray(['name' => $edit]), problem: self::gone($edit), status: 404);
+        }
     }
 
-    /** @param array<string, string> $errors by field */
+    private function save(Request $request): Response
+    {
+        $form = ItemForm::fromArray($request->form);
+        $edit = $request->query('edit');
+        if (!$this->context->accepts($request)) {
+            return $this->render($request, $form, edit: $edit, problem: AdminContext::STALE_FORM, status: 403);
+        }
+        try {
+            $notice = $edit === '' ? $this->addOrUpdate($form) : $this->change($edit, $form);
+        } catch (ApiUnavailable $failure) {
+            $this->context->logFailure('item not saved', $failure);
+            $problem = AdminContext::API_DOWN . ' What you typed is still in the form; try again in a moment.';
+
+            return $this->render($request, $form, edit: $edit, problem: $problem, status: 503);
+        } catch (ApiRejected $refusal) {
+            if ($edit !== '' && $refusal->status === 404) {
+                return $this->render($request, $form, problem: self::gone($edit), status: 404);
+            }
+            $errors = array_intersect_key($refusal->errors, array_flip(ItemForm::FIELDS));
+            $problem = $errors === [] ? $refusal->getMessage() : '';
+
+            return $this->render($request, $form, edit: $edit, errors: $errors, problem: $problem, status: $refusal->status);
+        }
+
+        return $this->context->done(ListQuery::from($request)->url(self::PATH), $notice);
+    }
+
+    private function addOrUpdate(ItemForm $form): string
+    {
+        ['item' => $item, 'created' => $created] = $this->context->catalogue->save($form);
+        $this->context->log($created ? 'item added' : 'item updated', ['item' => $item->name]);
+
+        return sprintf('“%s” was %s: %s.', $item->name, $created ? 'added' : 'updated', $this->values($item));
+    }
+
+    private function change(string $name, ItemForm $form): string
+    {
+        $changes = $form->changesTo($name);
+        if ($changes === []) {
+            return "Nothing was changed, so “{$name}” stays as it is.";
+        }
+        $item = $this->context->catalogue->change($name, $changes, $form->key);
+        $this->context->log('item updated', ['item' => $name, 'name' => $item->name]);
+        $what = $item->name === $name ? 'was updated' : "is now called “{$item->name}”";
+
+        return "“{$name}” {$what}: {$this->values($item)}.";
+    }
+
+    private function values(Item $item): string
+    {
+        $money = $this->context->view->money();
+
+        return "quantity {$money->count($item->quantity)}, price {$money->amount($item->price)}";
+    }
+
+    private static function gone(string $name): string
+    {
+        return "There is no item “{$name}” any more: somebody deleted or renamed it. Saving this form would add it anew.";
+    }
+
+    /**
+     * @param string $edit the item that the form is about, or nothing when it is for any
+     * @param array<string, string> $errors by field
+     * @param array{text: string, undo: int|null}|null $notice
+     */
     private function render(
         Request $request,
         ItemForm $form,
+        string $edit = '',
         array $errors = [],
         string $problem = '',
-        string $notice = '',
+        ?array $notice = null,
         string $autofocus = '',
         int $status = 200,
     ): Response {
         $query = ListQuery::from($request);
         [$page, $canWrite] = $this->items($query);
         if (!$canWrite && $problem === '') {
-            $problem = self::API_DOWN;
+            $problem = AdminContext::API_DOWN;
         }
-        $edit = $request->query('edit');
-        $html = $this->view->page('admin', ($errors === [] ? '' : 'Error: ') . 'Stock', [
-            'user' => $this->session->user(),
-            'csrf' => $this->session->csrf(),
+        $title = $edit === '' ? 'Stock' : "Edit “{$edit}”";
+
+        return $this->context->page('admin', ($errors === [] ? '' : 'Error: ') . $title, [
+            'here' => self::PATH,
             'form' => $form,
             'action' => $query->url(self::PATH, $edit === '' ? [] : ['edit' => $edit]),
             'cancel' => $query->url(self::PATH),
@@ -173,13 +151,11 @@ final readonly class AdminPage
             'errors' => $errors,
             'problem' => $problem,
             'notice' => $notice,
+            'undo' => $query->url(UndoPage::PATH),
             'autofocus' => array_key_first($errors) ?? $autofocus,
             'query' => $query,
             'page' => $page,
-        ]);
-        $status = $canWrite || $status >= 400 ? $status : 503;
-
-        return Response::html($html, $status, self::NO_STORE + ($status === 503 ? ['Retry-After' => '10'] : []));
+        ], $canWrite || $status >= 400 ? $status : 503);
     }
 
     /**
@@ -196,12 +172,12 @@ final readonly class AdminPage
         } catch (ApiRejected) {
             return [null, true];
         } catch (ApiUnavailable $failure) {
-            $this->log->error('no list of items from the admin API', ['reason' => $failure->getMessage()]);
+            $this->context->logFailure('no list of items from the admin API', $failure);
         }
         try {
             return [$this->fallback->list($query), false];
         } catch (ApiUnavailable | ApiRejected $failure) {
-            $this->log->error('no list of items', ['reason' => $failure->getMessage()]);
+            $this->context->logFailure('no list of items', $failure);
 
             return [null, false];
         }

@@ -7,6 +7,18 @@ namespace Shopfleet;
 /** Leads each request to what answers it. */
 final readonly class App
 {
+    private const string LOGOUT_PATH = '/admin/logout';
+    private const array ADMIN_PATHS = [
+        AdminPage::PATH => 'GET, HEAD, POST',
+        DeletePage::PATH => 'GET, HEAD, POST',
+        UndoPage::PATH => 'GET, HEAD, POST',
+        ChangesPage::PATH => 'GET, HEAD',
+        ImportPage::PATH => 'GET, HEAD, POST',
+        ImportPage::EXPORT_PATH => 'GET, HEAD',
+        LoginPage::PATH => 'GET, HEAD, POST',
+        self::LOGOUT_PATH => 'GET, HEAD, POST',
+    ];
+
     private View $view;
     private Stylesheet $stylesheet;
     private ApiClient $api;
@@ -53,7 +65,12 @@ final readonly class App
         }
 
         return $this->request->method === 'GET'
-            ? (new ShopPage($this->view, new Catalogue($this->api, $this->log), $this->log))->answer($this->request)
+            ? (new ShopPage(
+                $this->view,
+                new Catalogue($this->api, $this->log),
+                PageCache::fromEnvironment(),
+                $this->log,
+            ))->answer($this->request)
             : $this->notAllowed('GET, HEAD');
     }
 
@@ -62,14 +79,15 @@ final readonly class App
         if ($path === '/admin') {
             return Response::redirect(AdminPage::PATH, 308);
         }
-        if (!in_array($path, [AdminPage::PATH, AdminPage::DELETE_PATH, LoginPage::PATH, '/admin/logout'], true)) {
+        $allowed = self::ADMIN_PATHS[$path] ?? null;
+        if ($allowed === null) {
             return $this->notFound();
         }
-        $isPost = $this->request->method === 'POST';
-        if (!$isPost && $this->request->method !== 'GET') {
-            return $this->notAllowed('GET, HEAD, POST');
+        if (!in_array($this->request->method, explode(', ', $allowed), true)) {
+            return $this->notAllowed($allowed);
         }
-        if ($isPost && $this->request->isTooLarge) {
+        $isPost = $this->request->method === 'POST';
+        if ($isPost && $this->request->isTooLarge && $path !== ImportPage::PATH) {
             return $this->message('Too much text', 'The form was too large to be read. Nothing was changed.', 413);
         }
         if ($isPost && $this->request->isForeign) {
@@ -80,34 +98,53 @@ final readonly class App
         if ($path === LoginPage::PATH || $session->user() === null) {
             return $this->logIn($path, $admins, $session);
         }
-        $page = new AdminPage(
+        $context = new AdminContext(
             $this->view,
             $session,
-            new Catalogue($this->adminApi, $this->log),
-            new Catalogue($this->api, $this->log),
+            new AdminCatalogue($this->adminApi, $session->user()),
             $this->log,
         );
 
-        return match (true) {
-            $path === '/admin/logout' => $isPost ? $page->logOut($this->request) : Response::redirect(AdminPage::PATH),
-            $path === AdminPage::DELETE_PATH => $isPost ? $page->delete($this->request) : $page->confirmDelete($this->request),
-            default => $isPost ? $page->save($this->request) : $page->show($this->request),
+        return match ($path) {
+            AdminPage::PATH => $this->stock($context)->answer($this->request),
+            self::LOGOUT_PATH => $this->stock($context)->logOut($this->request),
+            DeletePage::PATH => (new DeletePage($context))->answer($this->request),
+            UndoPage::PATH => (new UndoPage($context))->answer($this->request),
+            ChangesPage::PATH => (new ChangesPage($context))->answer($this->request),
+            ImportPage::PATH => (new ImportPage($context))->answer($this->request),
+            ImportPage::EXPORT_PATH => (new ImportPage($context))->export(),
         };
+    }
+
+    private function stock(AdminContext $context): AdminPage
+    {
+        return new AdminPage($context, new Catalogue($this->adminApi, $this->log), new Catalogue($this->api, $this->log));
     }
 
     private function logIn(string $path, Admins $admins, Session $session): Response
     {
-        $login = new LoginPage($this->view, $admins, $session, new LoginToken($this->request->isHttps), $this->log);
+        $isHttps = $this->request->isHttps;
+        $login = new LoginPage(
+            $this->view,
+            $admins,
+            $session,
+            new LoginToken($isHttps),
+            new KnownBrowser($admins, $isHttps),
+            $this->log,
+        );
         if ($path === LoginPage::PATH) {
             return $session->user() !== null && $this->request->method === 'GET'
                 ? Response::redirect(AdminPage::PATH)
                 : $login->answer($this->request);
         }
-        if ($path === '/admin/logout') {
+        if ($path === self::LOGOUT_PATH) {
             return Response::redirect(LoginPage::PATH);
         }
-        $query = http_build_query($this->request->query, '', '&', PHP_QUERY_RFC3986);
-        $next = $path . ($query === '' ? '' : '?' . $query);
+        // What a form in a notice or in the log is about is not in its address.
+        $about = array_intersect_key($this->request->form, ['change' => '']);
+        $query = http_build_query($this->request->query + $about, '', '&', PHP_QUERY_RFC3986);
+        // A download would leave the log-in page standing there.
+        $next = $path === ImportPage::EXPORT_PATH ? ImportPage::PATH : $path . ($query === '' ? '' : '?' . $query);
         if ($this->request->method === 'POST') {
             return $login->interrupted($this->request, $next);
         }

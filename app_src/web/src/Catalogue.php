@@ -4,12 +4,9 @@ declare(strict_types=1);
 
 namespace Shopfleet;
 
-/** The items for sale, read and written through an API. */
+/** The items for sale, read through an API. */
 final readonly class Catalogue
 {
-    /** Longer names are refused by the API anyway, but would not fit into a request line. */
-    private const int MAX_NAME_IN_PATH = 3600;
-
     public function __construct(
         private ApiClient $api,
         private Log $log,
@@ -22,7 +19,34 @@ final readonly class Catalogue
      */
     public function list(ListQuery $query): ItemPage
     {
-        $answer = $this->api->get('/items', array_filter($query->all(), static fn (string|int $v): bool => $v !== ''));
+        return $this->page($this->ask($query));
+    }
+
+    /**
+     * @param string $knownTag see ApiClient::get()
+     *
+     * @throws ApiUnavailable
+     * @throws ApiRejected
+     */
+    public function ask(ListQuery $query, string $knownTag = ''): ApiAnswer
+    {
+        $given = array_filter($query->all(), static fn (string|int $value): bool => $value !== '');
+        try {
+            return $this->api->get('/items', $given, $knownTag);
+        } catch (ApiRejected $refusal) {
+            if ($query->cursor === '' || !isset($refusal->errors['cursor'])) {
+                throw $refusal;
+            }
+            // From an old link; the number of its page is still good.
+            unset($given['cursor']);
+
+            return $this->api->get('/items', $given, $knownTag);
+        }
+    }
+
+    /** @throws ApiUnavailable */
+    public function page(ApiAnswer $answer): ItemPage
+    {
         ['items' => $rows, 'total' => $total, 'pages' => $pages] = $answer->data + ['items' => null, 'total' => null, 'pages' => null];
         if (!is_array($rows) || !is_int($total) || !is_int($pages) || $total < 0 || $pages < 0) {
             throw new ApiUnavailable('list of items without items, total or pages');
@@ -37,60 +61,16 @@ final readonly class Catalogue
             $items[] = $item;
         }
 
-        return new ItemPage($items, $total, $pages, $answer->staleFor());
-    }
+        [$next, $previous] = [$answer->data['next'] ?? null, $answer->data['previous'] ?? null];
 
-    /**
-     * @throws ApiUnavailable
-     * @throws ApiRejected
-     */
-    public function find(string $name): Item
-    {
-        return $this->item($this->api->get($this->path($name)));
-    }
-
-    /**
-     * Inserts or updates an item.
-     *
-     * @return array{item: Item, created: bool}
-     *
-     * @throws ApiUnavailable
-     * @throws ApiRejected
-     */
-    public function save(ItemForm $form): array
-    {
-        $answer = $this->api->request(
-            'PUT',
-            $this->path($form->name),
-            $form->body(),
-            ['Idempotency-Key: ' . $form->idempotencyKey()],
+        return new ItemPage(
+            $items,
+            $total,
+            $pages,
+            $answer->staleFor(),
+            is_string($next) ? $next : '',
+            is_string($previous) ? $previous : '',
+            ($answer->data['total_exact'] ?? true) === true,
         );
-
-        return ['item' => $this->item($answer), 'created' => $answer->status === 201];
-    }
-
-    /**
-     * @throws ApiUnavailable
-     * @throws ApiRejected
-     */
-    public function delete(string $name): void
-    {
-        $this->api->request('DELETE', $this->path($name));
-    }
-
-    private function path(string $name): string
-    {
-        // An empty last segment would address the list; a blank one lets the API say what is wrong.
-        $segment = rawurlencode($name === '' ? ' ' : $name);
-        if (strlen($segment) > self::MAX_NAME_IN_PATH) {
-            $segment = str_repeat('x', self::MAX_NAME_IN_PATH);
-        }
-
-        return '/items/' . $segment;
-    }
-
-    private function item(ApiAnswer $answer): Item
-    {
-        return Item::tryFrom($answer->data) ?? throw new ApiUnavailable('answer that cannot be an item');
     }
 }

@@ -13,7 +13,8 @@ final readonly class Config
         public bool $isAdmin,
         public string $apiUrl,
         public string $adminApiUrl,
-        public string $currency,
+        public Money $money,
+        public int $lowStock,
         public string $hostname,
     ) {
     }
@@ -24,7 +25,8 @@ final readonly class Config
             isAdmin: self::env('SHOP_ROLE', 'shop') === 'admin',
             apiUrl: rtrim(self::env('SHOP_API_URL'), '/'),
             adminApiUrl: rtrim(self::env('SHOP_ADMIN_API_URL'), '/'),
-            currency: self::env('SHOP_CURRENCY', '€'),
+            money: Money::fromJson(self::env('SHOP_MONEY')),
+            lowStock: (int) self::env('SHOP_LOW_STOCK', '5'),
             hostname: (string) gethostname(),
         );
     }

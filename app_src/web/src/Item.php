@@ -7,8 +7,6 @@ namespace Shopfleet;
 /** One item for sale, as the API told it. */
 final readonly class Item
 {
-    private const int LOW_STOCK = 5;
-
     private function __construct(
         public string $name,
         public int $quantity,
@@ -32,27 +30,16 @@ final readonly class Item
         return $isItem ? new self($name, $quantity, $price) : null;
     }
 
-    public function priceIn(string $currency): string
-    {
-        [$whole, $cents] = explode('.', $this->price);
-        $grouped = preg_replace('/\B(?=(\d{3})+$)/', ',', $whole);
-        // "€2.99", but "CHF 2.99".
-        $gap = preg_match('/\pL$/u', $currency) === 1 ? ' ' : '';
-
-        return "{$currency}{$gap}{$grouped}.{$cents}";
-    }
-
-    public function quantityText(): string
-    {
-        return number_format($this->quantity);
-    }
-
-    /** @return array{class: string, text: string}|null what the buyer should know about the stock */
-    public function stockMark(): ?array
+    /**
+     * @param int $low at most this many are few
+     *
+     * @return array{class: string, text: string}|null what the buyer should know about the stock
+     */
+    public function stockMark(int $low): ?array
     {
         return match (true) {
             $this->quantity === 0 => ['class' => 'out', 'text' => 'Out of stock'],
-            $this->quantity <= self::LOW_STOCK => ['class' => 'low', 'text' => 'Low stock'],
+            $this->quantity <= $low => ['class' => 'low', 'text' => 'Low stock'],
             default => null,
         };
     }

@@ -7,27 +7,21 @@ namespace Shopfleet;
 /** One page of the list of items. */
 final readonly class ItemPage
 {
-    /** @param list<Item> $items */
+    /**
+     * @param list<Item> $items
+     * @param ?int $staleFor seconds since the items were current, or null when they are
+     * @param string $next the cursor of the next page, if the API told one
+     * @param string $previous likewise
+     * @param bool $isExact false when there are more items than the total says
+     */
     public function __construct(
         public array $items,
         public int $total,
         public int $pages,
         public ?int $staleFor,
+        public string $next = '',
+        public string $previous = '',
+        public bool $isExact = true,
     ) {
-    }
-
-    /** "3 minutes": how old the data is, when it is not current. */
-    public function ageText(): string
-    {
-        $seconds = $this->staleFor ?? 0;
-        [$count, $unit] = match (true) {
-            $seconds < 1 => [0, ''],
-            $seconds < 60 => [$seconds, 'second'],
-            $seconds < 3600 => [intdiv($seconds, 60), 'minute'],
-            $seconds < 86400 => [intdiv($seconds, 3600), 'hour'],
-            default => [intdiv($seconds, 86400), 'day'],
-        };
-
-        return $count === 0 ? 'a moment' : $count . ' ' . $unit . ($count === 1 ? '' : 's');
     }
 }

@@ -9,7 +9,7 @@ final readonly class ListQuery
 {
     public const array SORTS = ['name', 'quantity', 'price'];
     public const array SIZES = [25, 50, 100];
-    private const array DEFAULTS = ['q' => '', 'sort' => 'name', 'dir' => 'asc', 'page' => 1, 'size' => 50];
+    private const array DEFAULTS = ['q' => '', 'sort' => 'name', 'dir' => 'asc', 'page' => 1, 'size' => 50, 'cursor' => ''];
     private const int MAX_PAGE = 1_000_000;
     private const int MAX_SEARCH = 120;
 
@@ -19,6 +19,7 @@ final readonly class ListQuery
         public string $dir,
         public int $page,
         public int $size,
+        public string $cursor,
     ) {
     }
 
@@ -27,6 +28,7 @@ final readonly class ListQuery
     {
         $page = $request->query('page');
         $size = (int) $request->query('size');
+        $cursor = $request->query('cursor');
         $q = (string) preg_replace('/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/u', ' ', $request->query('q'));
 
         return new self(
@@ -35,17 +37,25 @@ final readonly class ListQuery
             dir: $request->query('dir') === 'desc' ? 'desc' : 'asc',
             page: preg_match('/^\d{1,7}$/D', $page) === 1 ? max(1, min((int) $page, self::MAX_PAGE)) : 1,
             size: in_array($size, self::SIZES, true) ? $size : 50,
+            cursor: preg_match('/^[\w~.=-]{1,1000}$/D', $cursor) === 1 ? $cursor : '',
         );
     }
 
-    /** @return array{q: string, sort: string, dir: string, page: int, size: int} */
+    /** @return array{q: string, sort: string, dir: string, page: int, size: int, cursor: string} */
     public function all(): array
     {
-        return ['q' => $this->q, 'sort' => $this->sort, 'dir' => $this->dir, 'page' => $this->page, 'size' => $this->size];
+        return [
+            'q' => $this->q,
+            'sort' => $this->sort,
+            'dir' => $this->dir,
+            'page' => $this->page,
+            'size' => $this->size,
+            'cursor' => $this->cursor,
+        ];
     }
 
     /**
-     * The values that differ from the defaults, so that addresses stay short.
+     * The values that differ from the defaults, so that addresses stay short. A cursor belongs to one page only.
      *
      * @param array<string, string|int> $changes
      *
@@ -54,10 +64,16 @@ final readonly class ListQuery
     public function parameters(array $changes = []): array
     {
         return array_filter(
-            [...$this->all(), ...$changes],
+            [...$this->all(), 'cursor' => '', ...$changes],
             static fn (string|int $value, string $name): bool => $value !== (self::DEFAULTS[$name] ?? null),
             ARRAY_FILTER_USE_BOTH,
         );
+    }
+
+    /** The one way to write this query, whatever way it was asked in. */
+    public function canonical(): string
+    {
+        return http_build_query($this->parameters(['cursor' => $this->cursor]), '', '&', PHP_QUERY_RFC3986);
     }
 
     /** @param array<string, string|int> $changes */

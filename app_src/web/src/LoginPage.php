@@ -14,6 +14,7 @@ final readonly class LoginPage
         private Admins $admins,
         private Session $session,
         private LoginToken $token,
+        private KnownBrowser $browser,
         private Log $log,
     ) {
     }
@@ -30,12 +31,14 @@ final readonly class LoginPage
     /** What is shown instead of the answer to a form that was sent without a session. */
     public function interrupted(Request $request, string $next): Response
     {
-        $typed = array_intersect_key($request->form, array_flip(ItemForm::FIELDS));
-        $text = $typed === []
-            ? 'Your session has run out. Log in again to go on.'
-            : 'Your session has run out. Log in again to go on: what you typed is kept.';
+        $typed = $request->path === AdminPage::PATH ? array_intersect_key($request->form, array_flip(ItemForm::FIELDS)) : [];
+        $text = match (true) {
+            $typed !== [] => 'Log in again to go on: what you typed is kept.',
+            $request->upload !== null || $request->isTooLarge => 'Log in again, then choose the file once more.',
+            default => 'Log in again to go on. Nothing was changed yet.',
+        };
 
-        return $this->form($next, $typed, $text, 401);
+        return $this->form($next, $typed, "Your session has run out. {$text}", 401);
     }
 
     private function logIn(Request $request): Response
@@ -52,16 +55,26 @@ final readonly class LoginPage
             return $this->form($next, $typed, 'No admin account has been set up yet.', 503, $user);
         }
         try {
-            $isRight = $this->admins->verify($user, $request->form('password'));
+            $isRight = (new LoginThrottle())->attempt(
+                $request->client,
+                $this->browser->isKnownAs($user) ? null : $user,
+                fn (): bool => $this->admins->verify($user, $request->form('password')),
+            );
         } catch (LoginBusy) {
             return $this->form($next, $typed, 'Too many log-ins at once. Please try again.', 503, $user);
+        } catch (LoginThrottled $wait) {
+            $this->log->warning('log-in throttled', ['user' => $user, 'client' => $request->client]);
+            $text = "Too many log-ins have failed. Please wait {$wait->waitText()}, then try again.";
+
+            return $this->form($next, $typed, $text, 429, $user, ['Retry-After' => (string) $wait->seconds]);
         }
         if (!$isRight) {
-            $this->log->warning('log-in refused', ['user' => $user]);
+            $this->log->warning('log-in refused', ['user' => $user, 'client' => $request->client]);
 
             return $this->form($next, $typed, 'User name or password is wrong.', 401, $user);
         }
         $this->session->logIn($user);
+        $this->browser->remember($user);
         $this->log->info('log-in', ['user' => $user]);
         if ($typed !== []) {
             $this->session->put('draft', $typed);
@@ -83,9 +96,18 @@ final readonly class LoginPage
         return $typed;
     }
 
-    /** @param array<string, string> $typed */
-    private function form(string $next, array $typed = [], string $error = '', int $status = 200, string $user = ''): Response
-    {
+    /**
+     * @param array<string, string> $typed
+     * @param array<string, string> $headers
+     */
+    private function form(
+        string $next,
+        array $typed = [],
+        string $error = '',
+        int $status = 200,
+        string $user = '',
+        array $headers = [],
+    ): Response {
         return Response::html(
             $this->view->page('login', $error === '' ? 'Log in' : 'Error: Log in', [
                 'next' => $this->safe($next),
@@ -95,13 +117,13 @@ final readonly class LoginPage
                 'token' => $this->token->value,
             ]),
             $status,
-            ['Cache-Control' => 'no-store'],
+            $headers + ['Cache-Control' => 'no-store'],
         );
     }
 
     /** Only addresses of the admin page itself, never one of another site. */
     private function safe(string $next): string
     {
-        return preg_match('{^/admin/(delete)?(\?[!-~]*)?$}D', $next) === 1 ? $next : '/admin/';
+        return preg_match('{^/admin/(delete|undo|changes|import)?(\?[!-~]*)?$}D', $next) === 1 ? $next : '/admin/';
     }
 }

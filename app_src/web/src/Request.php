@@ -7,9 +7,6 @@ namespace Shopfleet;
 /** One HTTP request, with every value brought to valid UTF-8 text. */
 final readonly class Request
 {
-    /** What post_max_size in php.ini says: PHP drops the whole form when it is larger. */
-    private const int MAX_BYTES = 65_536;
-
     /**
      * @param array<string, string> $query
      * @param array<string, string> $form
@@ -23,6 +20,8 @@ final readonly class Request
         public bool $isHttps,
         public bool $isForeign,
         public bool $isTooLarge,
+        public string $client,
+        public ?Upload $upload,
     ) {
     }
 
@@ -38,7 +37,10 @@ final readonly class Request
             id: self::idFrom(self::server('HTTP_X_REQUEST_ID')),
             isHttps: self::server('HTTP_X_FORWARDED_PROTO') === 'https',
             isForeign: self::comesFromAnotherSite(),
-            isTooLarge: (int) self::server('CONTENT_LENGTH') > self::MAX_BYTES,
+            // PHP has then dropped the whole form.
+            isTooLarge: (int) self::server('CONTENT_LENGTH') > ini_parse_quantity((string) ini_get('post_max_size')),
+            client: self::clientAddress(),
+            upload: Upload::fromGlobals('file'),
         );
     }
 
@@ -96,6 +98,15 @@ final readonly class Request
         }
 
         return bin2hex(random_bytes(16));
+    }
+
+    /** The address that the load balancer saw: it appends that one, what stands before it is hearsay. */
+    private static function clientAddress(): string
+    {
+        $hops = explode(',', self::server('HTTP_X_FORWARDED_FOR'));
+        $last = trim(end($hops));
+
+        return filter_var($last, FILTER_VALIDATE_IP) === false ? self::server('REMOTE_ADDR') : $last;
     }
 
     private static function comesFromAnotherSite(): bool

@@ -9,7 +9,7 @@ final readonly class Response
 {
     /** @param array<string, string> $headers */
     public function __construct(
-        public string $body,
+        public string|\SplTempFileObject $body,
         public int $status = 200,
         public array $headers = [],
     ) {
@@ -31,6 +31,16 @@ final readonly class Response
         );
     }
 
+    public static function download(\SplTempFileObject $file, string $name, string $type): self
+    {
+        return new self($file, 200, [
+            'Content-Type' => $type,
+            'Content-Length' => (string) $file->ftell(),
+            'Content-Disposition' => "attachment; filename=\"{$name}\"",
+            'Cache-Control' => 'no-store',
+        ]);
+    }
+
     public static function redirect(string $path, int $status = 303): self
     {
         return new self('', $status, ['Location' => $path, 'Content-Type' => 'text/plain; charset=utf-8']);
@@ -43,6 +53,12 @@ final readonly class Response
         foreach ($this->headers as $name => $value) {
             header($name . ': ' . $value);
         }
-        echo $this->body;
+        if (is_string($this->body)) {
+            echo $this->body;
+
+            return;
+        }
+        $this->body->rewind();
+        $this->body->fpassthru();
     }
 }

@@ -9,16 +9,13 @@ final readonly class Stylesheet
 {
     private const string FILE = __DIR__ . '/../public/style.css';
 
-    private string $hash;
-
     public function __construct(private string $base)
     {
-        $this->hash = (string) hash_file('xxh64', self::FILE);
     }
 
     public function url(): string
     {
-        return "{$this->base}assets/style-{$this->hash}.css";
+        return "{$this->base}assets/style-" . hash_file('xxh64', self::FILE) . '.css';
     }
 
     /** The answer to a request for a stylesheet of any version, or null when the path is none. */

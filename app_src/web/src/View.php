@@ -14,9 +14,9 @@ final readonly class View
     ) {
     }
 
-    public function currency(): string
+    public function money(): Money
     {
-        return $this->config->currency;
+        return $this->config->money;
     }
 
     /**
@@ -33,6 +33,7 @@ final readonly class View
             'stylesheet' => $this->stylesheet->url(),
             'user' => $values['user'] ?? null,
             'csrf' => $values['csrf'] ?? '',
+            'here' => $values['here'] ?? '',
             'content' => $this->part($template, $values + ['title' => $title]),
         ]);
     }
@@ -47,7 +48,8 @@ final readonly class View
         $values += [
             'view' => $this,
             'home' => $this->config->isAdmin ? AdminPage::PATH : '/',
-            'currency' => $this->currency(),
+            'money' => $this->config->money,
+            'lowStock' => $this->config->lowStock,
             'requestId' => $this->requestId,
         ];
 

@@ -5,9 +5,9 @@ declare(strict_types=1);
 use function Shopfleet\e;
 
 $fields = [
-    'name' => ['label' => 'Item name', 'value' => $form->name, 'mode' => 'text', 'hint' => $edit === '' ? '' : 'With another name this adds another item.'],
+    'name' => ['label' => 'Item name', 'value' => $form->name, 'mode' => 'text', 'hint' => ''],
     'quantity' => ['label' => 'Quantity', 'value' => $form->quantity, 'mode' => 'numeric', 'hint' => ''],
-    'price' => ['label' => "Price in {$currency}", 'value' => $form->price, 'mode' => 'decimal', 'hint' => 'For an item that exists: leave empty to keep its price.'],
+    'price' => ['label' => "Price in {$money->symbol}", 'value' => $form->price, 'mode' => 'decimal', 'hint' => $edit === '' ? 'For an item that exists: leave empty to keep its price.' : ''],
 ];
 $parts = ['query' => $query, 'page' => $page, 'path' => '/admin/', 'isAdmin' => true];
 ?>
@@ -15,13 +15,11 @@ $parts = ['query' => $query, 'page' => $page, 'path' => '/admin/', 'isAdmin' => 
 <h1>Stock</h1>
 <?= $view->part('search', $parts) ?>
 </div>
-<?php if ($notice !== '') : ?>
-<p class="notice good" role="status"><?= e($notice) ?></p>
-<?php endif ?>
+<?= $view->part('notice', ['notice' => $notice, 'undo' => $undo, 'csrf' => $csrf, 'key' => $key]) ?>
 <div class="columns">
 <section aria-labelledby="form-title">
 <form class="card" method="post" action="<?= e($action) ?>" autocomplete="off">
-<h2 id="form-title"><?= $edit === '' ? 'Add or update an item' : 'Edit an item' ?></h2>
+<h2 id="form-title"><?= $edit === '' ? 'Add or update an item' : e("Edit “{$edit}”") ?></h2>
 <?php if ($problem !== '') : ?>
 <p class="notice bad" role="alert"><?= e($problem) ?></p>
 <?php endif ?>
@@ -37,6 +35,10 @@ $parts = ['query' => $query, 'page' => $page, 'path' => '/admin/', 'isAdmin' => 
 <?php endif ?>
 <input type="hidden" name="csrf" value="<?= e($csrf) ?>">
 <input type="hidden" name="key" value="<?= e($form->key) ?>">
+<?php if ($edit !== '') : ?>
+<input type="hidden" name="old_quantity" value="<?= e($form->oldQuantity) ?>">
+<input type="hidden" name="old_price" value="<?= e($form->oldPrice) ?>">
+<?php endif ?>
 <?php foreach ($fields as $field => $about) :
     $describedBy = implode(' ', array_filter([
         isset($errors[$field]) ? "{$field}-error" : '',
@@ -54,11 +56,13 @@ $parts = ['query' => $query, 'page' => $page, 'path' => '/admin/', 'isAdmin' => 
 <input id="<?= $field ?>" name="<?= $field ?>" value="<?= e($about['value']) ?>" inputmode="<?= $about['mode'] ?>"<?= isset($errors[$field]) ? ' aria-invalid="true"' : '' ?><?= $describedBy === '' ? '' : " aria-describedby=\"{$describedBy}\"" ?><?= $autofocus === $field ? ' autofocus' : '' ?>>
 </div>
 <?php endforeach ?>
+<?php if ($edit === '') : ?>
 <fieldset id="mode">
 <legend>If the item exists</legend>
 <label><input type="radio" name="mode" value="set"<?= $form->mode === 'set' ? ' checked' : '' ?>> Set its quantity to this number</label>
 <label><input type="radio" name="mode" value="add"<?= $form->mode === 'add' ? ' checked' : '' ?>> Add this number to its quantity</label>
 </fieldset>
+<?php endif ?>
 <p class="buttons"><button>Save</button><?php if ($edit !== '') : ?> <a href="<?= e($cancel) ?>">Cancel</a><?php endif ?></p>
 </form>
 </section>

@@ -8,4 +8,4 @@ $parts = ['query' => $query, 'page' => $page, 'path' => '/', 'isAdmin' => false]
 <h1>Items for sale</h1>
 <?= $view->part('search', $parts) ?>
 </div>
-<?= $view->part('list', $parts) ?>
+<?= "\0" . $view->part('list', $parts) ?>

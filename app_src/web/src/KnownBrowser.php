@@ -1,0 +1,40 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Shopfleet;
+
+/**
+ * A cookie that tells that a user has logged in with this browser before. It gives no access: it only keeps
+ * those who guess the user's password elsewhere from making the user wait here.
+ */
+final readonly class KnownBrowser
+{
+    private const string COOKIE = 'shopfleet_known';
+    private const int SECONDS = 365 * 86400;
+
+    public function __construct(
+        private Admins $admins,
+        private bool $isHttps,
+    ) {
+    }
+
+    public function isKnownAs(string $user): bool
+    {
+        $given = $_COOKIE[self::COOKIE] ?? null;
+        $right = $this->admins->browserToken($user);
+
+        return is_string($given) && $right !== null && hash_equals($right, $given);
+    }
+
+    public function remember(string $user): void
+    {
+        setcookie(self::COOKIE, (string) $this->admins->browserToken($user), [
+            'expires' => time() + self::SECONDS,
+            'path' => '/admin',
+            'secure' => $this->isHttps,
+            'httponly' => true,
+            'samesite' => 'Strict',
+        ]);
+    }
+}

@@ -1,0 +1,37 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Shopfleet;
+
+/** A file that was sent with a form. */
+final readonly class Upload
+{
+    private function __construct(
+        public string $content,
+        public string $problem,
+        public int $status,
+    ) {
+    }
+
+    /** The file of a form field, or null when the form had no such field. */
+    public static function fromGlobals(string $field): ?self
+    {
+        $file = $_FILES[$field] ?? null;
+        if (!is_array($file) || !is_int($file['error'] ?? null) || !is_string($file['tmp_name'] ?? null)) {
+            return null;
+        }
+
+        return match ($file['error']) {
+            UPLOAD_ERR_OK => new self((string) file_get_contents($file['tmp_name']), '', 200),
+            UPLOAD_ERR_NO_FILE => new self('', 'Choose a CSV file.', 422),
+            UPLOAD_ERR_INI_SIZE => self::tooLarge(),
+            default => new self('', 'The file did not arrive whole. Please choose it again.', 422),
+        };
+    }
+
+    public static function tooLarge(): self
+    {
+        return new self('', 'The file is larger than 512 KiB. Split it, and import the parts one after the other.', 413);
+    }
+}
