@@ -1,0 +1,216 @@
+"""The whole shop as containers on a network of the tests' own: HAProxy, web servers, admin, both APIs, MySQL, Redis.
+
+HAProxy's configuration is the role's own template, and the web servers' environment the catalogue's own, for the
+addresses here. Beside the shop, further sites can stand behind the same HAProxy on ports of their own: web containers
+with other settings, or the bare page that pages are compared with.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1]
+ROOT = TESTS.parent
+sys.path += [str(TESTS / "api"), str(TESTS / "web")]
+
+import requests  # noqa: E402
+from shop_stack import HARDENED, Stack, docker, free_port, wait_until  # noqa: E402
+from web_stack import SEED, WebContainer, admin_secrets  # noqa: E402
+
+IMAGES = {
+    "web": "SHOP_TEST_WEB_IMAGE",
+    "haproxy": "SHOP_TEST_HAPROXY_IMAGE",
+    "api": "SHOP_TEST_API_IMAGE",
+    "mysql": "SHOP_TEST_MYSQL_BASE_IMAGE",
+    "redis": "SHOP_TEST_REDIS_BASE_IMAGE",
+}
+BARE = "bare"
+BARE_PAGE = TESTS / "stack" / "bare" / "index.php"
+WEB_SERVERS = 3
+TARGET_PORT = 8080
+SITE_PORT = 8100
+
+Settings = Mapping[str, str]
+
+
+class FullStack(Stack):
+    """The containers; `web-1` to `web-3` are the shop's web servers.
+
+    Args:
+        images: the names of the images, by the keys of IMAGES.
+        directory: an empty directory for secrets and configuration.
+        sites: further sites, three web containers each, by name: their settings on top of the shop's. The site
+            named BARE is the bare page.
+        **settings: settings of the shop's and the admin page's web containers on top of the catalogue's.
+    """
+
+    def __init__(
+        self, images: dict[str, str], directory: Path, sites: Mapping[str, Settings] | None = None, **settings: str
+    ) -> None:
+        """Choose names, addresses and ports."""
+        for part in ("api", "web", "haproxy"):
+            (directory / part).mkdir()
+        super().__init__(images, directory / "api")
+        self.directory = directory
+        directory.chmod(0o755)
+        (directory / "haproxy").chmod(0o755)
+        self.settings = settings
+        self.sites = {"web": settings, **(sites or {})}
+        self.webs: dict[str, WebContainer] = {}
+        self.port = free_port()
+        self.hosts |= {"api": 12, "admin-api": 13, "haproxy": 14, "admin": 15}
+        self.hosts |= {name: 20 + number for number, name in enumerate(self._web_names())}
+
+    @property
+    def url(self) -> str:
+        """The shop's address for a browser on this machine."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def site(self, name: str) -> str:
+        """Return the address of a site (`web` is the shop) on HAProxy itself, without Docker's proxy in between."""
+        return f"http://{self.address('haproxy')}:{self._site_port(name)}"
+
+    def container(self, name: str) -> str:
+        """Return the name that Docker knows a container by."""
+        return self.webs[name].name if name in self.webs else super().container(name)
+
+    def start(self) -> None:
+        """Start all of it, with the seed's items, and wait until every page is served."""
+        super().start()
+        self.migrate("--seed", "/seed/items.csv", mounts={SEED.parent: "/seed"})
+        environment = self._render()
+        secrets_dir = admin_secrets(self.directory / "web")
+        with ThreadPoolExecutor() as pool:
+            started = pool.map(lambda name: self._web(name, environment, secrets_dir), ["admin", *self._web_names()])
+            self.webs = dict(zip(["admin", *self._web_names()], started, strict=True))
+            list(pool.map(WebContainer.wait, self.webs.values()))
+        configuration = f"{self.directory / 'haproxy'}:/etc/shopfleet:ro"
+        self._run("haproxy", [*HARDENED, "--publish", f"127.0.0.1:{self.port}:80", "--volume", configuration], [])
+        for url in [*map(self.site, self.sites), f"{self.url}/admin/login"]:
+            wait_until(partial(self._serves, url), 20, f"{url} is served")
+
+    def stop(self) -> None:
+        """Remove all that was made."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(WebContainer.remove, self.webs.values()))
+        super().stop()
+
+    def halt(self, name: str) -> None:
+        """Stop a container."""
+        docker("stop", "--time", "5", self.container(name))
+
+    def resume(self, name: str) -> None:
+        """Start a stopped container again."""
+        docker("start", self.container(name))
+
+    def pause(self, name: str) -> None:
+        """Freeze a container."""
+        docker("pause", self.container(name))
+
+    def unpause(self, name: str) -> None:
+        """Thaw a frozen container."""
+        docker("unpause", self.container(name))
+
+    def _web_names(self) -> list[str]:
+        return [f"{site}-{number + 1}" for site in self.sites for number in range(WEB_SERVERS)]
+
+    def _site_port(self, name: str) -> int:
+        return SITE_PORT + list(self.sites).index(name) if name != "web" else 80
+
+    def _web(self, name: str, environment: dict[str, Settings], secrets_dir: Path) -> WebContainer:
+        service = "admin" if name == "admin" else "web"
+        site = "web" if name == "admin" else name.rpartition("-")[0]
+        options = ["--ip", self.address(name)]
+        if site == BARE:
+            options += ["--volume", f"{BARE_PAGE}:/srv/shopfleet/public/index.php:ro"]
+        settings = {**environment[service], **self.settings, **self.sites[site]}
+        return WebContainer(self.images["web"], self.prefix, secrets_dir, settings, name, options)
+
+    def _render(self) -> dict[str, Settings]:
+        """Render what HAProxy reads, and return the services' environment."""
+        folder = self.directory / "haproxy"
+        facts = {"catalogue_instances": self._instances(), "rendered_dir": str(folder)}
+        playbook = ["ansible-playbook", str(TESTS / "stack" / "render.yml"), "-i", "localhost,"]
+        done = subprocess.run(
+            [*playbook, "--extra-vars", json.dumps(facts)],
+            env=os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(done.stdout + done.stderr)
+        configuration = folder / "haproxy.cfg"
+        shop = configuration.read_text()
+        configuration.write_text(
+            shop + "".join(self._site_sections(shop, name) for name in self.sites if name != "web")
+        )
+        environment: dict[str, Settings] = json.loads((folder / "environment.json").read_text())
+        return environment
+
+    def _instances(self) -> list[dict[str, object]]:
+        target = {"http": TARGET_PORT}
+        services = [("mysql", "mysql", {"mysql": 3306}), ("redis", "redis", {"redis": 6379})]
+        services += [(name, name, target) for name in ("api", "admin-api", "admin")]
+        services += [(f"web-{number + 1}", "web", target) for number in range(WEB_SERVERS)]
+        services += [("haproxy", "haproxy", {"http": 80, "api": 5001, "admin-api": 5002})]
+        return [
+            {
+                "name": name,
+                "service": service,
+                "ports": {key: {"address": self.address(name), "port": port} for key, port in ports.items()},
+            }
+            for name, service, ports in services
+        ]
+
+    def _site_sections(self, shop: str, name: str) -> str:
+        """Return the shop's own frontend and backend once more, for another site."""
+        sections = re.findall(r"^(?:frontend shop|backend web)\n(?:\t.*\n)+", shop, re.MULTILINE)
+        assert len(sections) == 2, "the shop's sections are not where they were"
+        text = re.sub(r"(frontend shop|backend web)\b", rf"\1-{name}", "\n" + "\n".join(sections))
+        text = text.replace("bind :80\n", f"bind :{self._site_port(name)}\n")
+        for number in range(WEB_SERVERS):
+            server, other = f"web-{number + 1}", f"{name}-{number + 1}"
+            text = text.replace(f"{server} {self.address(server)}:", f"{other} {self.address(other)}:")
+        return text
+
+    @staticmethod
+    def _serves(url: str) -> bool:
+        try:
+            return requests.get(url, timeout=2).ok
+        except requests.RequestException:
+            return False
+
+
+@contextmanager
+def running(
+    directory: Path,
+    sites: Mapping[str, Settings] | None = None,
+    images: dict[str, str] | None = None,
+    **settings: str,
+) -> Iterator[FullStack]:
+    """Run a full stack.
+
+    Args:
+        directory: an empty directory for secrets and configuration.
+        sites: further sites behind the same HAProxy.
+        images: which images; those that the lane has built when absent.
+        **settings: settings of the web containers.
+
+    Yields:
+        The stack, serving pages.
+    """
+    images = images or {name: os.environ[variable] for name, variable in IMAGES.items()}
+    stack = FullStack(images, directory, sites, **settings)
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.stop()
