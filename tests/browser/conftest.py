@@ -1,0 +1,93 @@
+"""Fixtures of the browser tests: the whole shop behind HAProxy, and windows of a real browser before it."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "stack"))
+sys.path.insert(0, str(Path(__file__).parent))
+
+from full_stack import FullStack, running
+from inspection import CHROMIUM, FLAGS, Inspector, Validator
+from web_stack import WebContainer
+from window import PATIENCE_MS, OpenWindow, Window
+
+NOWHERE = "http://127.0.0.1:9"
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, object]:
+    return {"executable_path": CHROMIUM, "args": FLAGS}
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FullStack]:
+    """The shop, with the seed's items."""
+    with running(tmp_path_factory.mktemp("stack")) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def lost(stack: FullStack) -> Iterator[WebContainer]:
+    """A web server that has never reached an API."""
+    settings = {"SHOP_ROLE": "shop", "SHOP_API_URL": NOWHERE}
+    web = WebContainer(stack.images["web"], stack.prefix, stack.directory / "web", settings, "lost")
+    try:
+        web.wait()
+        yield web
+    finally:
+        web.remove()
+
+
+@pytest.fixture(scope="session")
+def validator() -> Iterator[Validator]:
+    validator = Validator()
+    try:
+        validator.wait()
+        yield validator
+    finally:
+        validator.stop()
+
+
+@pytest.fixture(scope="session")
+def artefacts(pytestconfig: pytest.Config) -> Path:
+    """Where screenshots and reports are kept for people to look at."""
+    return pytestconfig.rootpath / ".fleet" / "test-logs"
+
+
+@pytest.fixture(scope="session")
+def inspector(validator: Validator, artefacts: Path) -> Inspector:
+    return Inspector(validator, artefacts / "screenshots")
+
+
+@pytest.fixture
+def open_window(browser: Browser, stack: FullStack) -> Iterator[OpenWindow]:
+    with ExitStack() as windows:
+
+        def open_one(*, url: str = stack.url, javascript: bool = False, width: int = 1280) -> Window:
+            viewport = {"width": width, "height": 900}
+            context = browser.new_context(viewport=viewport, java_script_enabled=javascript)
+            windows.callback(context.close)
+            return Window(context, url)
+
+        yield open_one
+
+
+@pytest.fixture
+def shop(open_window: OpenWindow) -> Window:
+    """A window for the shop, without JavaScript."""
+    return open_window()
+
+
+@pytest.fixture
+def admin(open_window: OpenWindow) -> Window:
+    """A window on the admin page, logged in, without JavaScript."""
+    window = open_window()
+    window.log_in()
+    return window
