@@ -58,14 +58,17 @@ def unasked(kind: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def second(stack: Stack) -> Iterator[Client]:
-    yield stack.api("second", "read")
-    stack.remove("second")
+def patient(stack: Stack) -> Iterator[list[Client]]:
+    """Two containers that give Redis more time: how many loads a herd makes is asked here, not how fast Redis is."""
+    names = ("first", "second")
+    yield [stack.api(name, "read", SHOP_REDIS_TIMEOUT_MS="5000") for name in names]
+    for name in names:
+        stack.remove(name)
 
 
 @pytest.mark.parametrize("kind", ["list", "item"])
-def test_a_herd_makes_at_most_two_loads(stack: Stack, read: Client, second: Client, kind: str) -> None:
-    for clients in ([read], [read, second]):
+def test_a_herd_makes_at_most_two_loads(stack: Stack, patient: list[Client], kind: str) -> None:
+    for clients in (patient[:1], patient):
         path = unasked(kind)
         with counted_loads(stack) as loads:
             replies = herd(clients, path)
@@ -75,12 +78,14 @@ def test_a_herd_makes_at_most_two_loads(stack: Stack, read: Client, second: Clie
         assert len({body for _, _, body in replies}) == 1
 
 
-def test_a_herd_after_a_write_makes_at_most_two_loads(stack: Stack, read: Client, admin: Client, name: str) -> None:
+def test_a_herd_after_a_write_makes_at_most_two_loads(
+    stack: Stack, patient: list[Client], admin: Client, name: str
+) -> None:
     admin.put(name, quantity=1, price="1")
-    read.item(name)
+    patient[0].item(name)
     admin.put(name, quantity=2)
     with counted_loads(stack) as loads:
-        replies = herd([read, admin], item_path(name))
+        replies = herd(patient, item_path(name))
         assert loads() <= 2
     assert {(status, b'"quantity": 2' in body) for status, _, body in replies} == {(200, True)}
 
