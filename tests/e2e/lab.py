@@ -6,7 +6,11 @@ import json
 import os
 import pty
 import re
+import select
+import signal
 import subprocess
+import termios
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +21,8 @@ from urllib.parse import urljoin
 import requests
 
 ROOT = Path(__file__).resolve().parents[2]
+# Seconds without any output after which a verb on a terminal has got stuck.
+SILENCE = 120
 
 
 def fleet(*arguments: str) -> str:
@@ -44,6 +50,16 @@ def fleet(*arguments: str) -> str:
     return done.stdout
 
 
+def _await_hidden_input(terminal: int) -> None:
+    """Wait until what is typed is no longer echoed; what was typed before that is thrown away by who asks."""
+    for _ in range(100):
+        time.sleep(0.2)
+        if not termios.tcgetattr(terminal)[3] & termios.ECHO:
+            time.sleep(0.5)
+            return
+    raise AssertionError("what is typed would be shown")
+
+
 def fleet_on_a_terminal(*arguments: str, answers: list[str]) -> str:
     """Run a verb on a terminal, type an answer at each hidden prompt, and return all that the terminal showed.
 
@@ -61,11 +77,13 @@ def fleet_on_a_terminal(*arguments: str, answers: list[str]) -> str:
     shown = b""
     typed = 0
     with suppress(OSError):  # how the end of a terminal is told
-        while chunk := os.read(terminal, 4096):
+        while select.select([terminal], [], [], SILENCE)[0] and (chunk := os.read(terminal, 4096)):
             shown += chunk
             if typed < min(len(answers), shown.count(b"(output is hidden):")):
+                _await_hidden_input(terminal)
                 os.write(terminal, answers[typed].encode() + b"\r")
                 typed += 1
+    os.kill(process, signal.SIGHUP)
     os.waitpid(process, 0)
     os.close(terminal)
     return shown.decode()
