@@ -127,8 +127,17 @@ class Lab:
     @cached_property
     def image(self) -> str:
         """The image that the hosts are made from: it has what a stranger's machine needs, too."""
-        inspect = ["docker", "inspect", "--format", "{{.Config.Image}}", f"shopfleet-{self.hosts[0]}"]
+        inspect = ["docker", "inspect", "--format", "{{.Config.Image}}", self.container_of(self.hosts[0])]
         return subprocess.check_output(inspect, text=True).strip()
+
+    @property
+    def name(self) -> str:
+        """Prefix of all that the lab is made of."""
+        return str(self.facts["lab"])
+
+    def container_of(self, host: str) -> str:
+        """Name the container that is a host."""
+        return f"{self.name}-{host}"
 
     @property
     def hosts(self) -> list[str]:
@@ -161,7 +170,7 @@ class Lab:
             What it printed.
         """
         done = subprocess.run(
-            ["docker", "exec", "--interactive", f"shopfleet-{host}", *command],
+            ["docker", "exec", "--interactive", self.container_of(host), *command],
             input=stdin,
             capture_output=True,
             text=True,

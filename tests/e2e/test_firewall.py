@@ -31,10 +31,10 @@ def container_addresses(lab: Lab) -> dict[str, str]:
     }
 
 
-def assert_routed_here(address: str) -> None:
+def assert_routed_here(lab: Lab, address: str) -> None:
     """No probe may leave this machine: its target must be on a bridge of the lab."""
     route = json.loads(subprocess.check_output(["ip", "-json", "route", "get", address]))[0]
-    assert route["dev"].startswith("shopfleet"), f"{address} is not in the lab: {route}"
+    assert route["dev"].startswith(f"{lab.name[:10]}-"), f"{address} is not in the lab: {route}"
 
 
 def opened(output: str) -> set[Port]:
@@ -47,10 +47,10 @@ def from_network(lab: Lab, network: str, wanted: list[Port], routes: dict[str, s
     `routes` maps addresses behind a host to that host's address.
     """
     for address in {address for address, _ in wanted if address not in (routes or {})} | set((routes or {}).values()):
-        assert_routed_here(address)
+        assert_routed_here(lab, address)
     add_routes = "".join(f"ip route add {address} via {gateway}; " for address, gateway in (routes or {}).items())
     script = f'{add_routes}exec python3 -c "$1" "$2"'
-    options = ["--rm", f"--network=shopfleet-{network}", "--cap-add=NET_ADMIN", "--entrypoint=sh"]
+    options = ["--rm", f"--network={lab.name}-{network}", "--cap-add=NET_ADMIN", "--entrypoint=sh"]
     program = ["-ec", script, "sh", _PROBE, json.dumps(wanted)]
     command = ["docker", "run", *options, lab.image, *program]
     return opened(subprocess.check_output(command, text=True, timeout=120))
@@ -59,7 +59,7 @@ def from_network(lab: Lab, network: str, wanted: list[Port], routes: dict[str, s
 def from_container(lab: Lab, name: str, wanted: list[Port]) -> set[Port]:
     """Probe from inside a container's network namespace."""
     for address, _ in wanted:
-        assert_routed_here(address)
+        assert_routed_here(lab, address)
     host = lab.host_of(name)
     process = lab.on(host, "docker", "inspect", "--format", "{{.State.Pid}}", name).strip()
     return opened(lab.on(host, "nsenter", "--target", process, "--net", "python3", "-c", _PROBE, json.dumps(wanted)))
@@ -132,6 +132,6 @@ def test_the_walls_stand_after_a_restart_of_docker(lab: Lab, eventually: Callabl
 
 def test_the_walls_and_the_shop_stand_after_a_restart_of_the_hosts(lab: Lab, eventually: Callable[..., None]) -> None:
     for host in lab.hosts:
-        subprocess.run(["docker", "restart", f"shopfleet-{host}"], check=True, capture_output=True, timeout=120)
+        subprocess.run(["docker", "restart", lab.container_of(host)], check=True, capture_output=True, timeout=120)
     eventually(lambda: not lab.unhealthy(), 120)
     assert_walls_stand(lab)

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 SCRIPT = Path(__file__).resolve().parents[2] / "roles/lab/files/preflight.py"
-GOOD = {"LAB_SUBNET": "10.60.0.0/16", "SHOP_HTTP_PORT": "80", "LAB_DEBIAN": "12"}
+GOOD = {"LAB_SUBNET": "10.60.0.0/16", "SHOP_HTTP_PORT": "80", "LAB_DEBIAN": "12", "LAB_NAME": "shopfleet"}
 
 
 def load() -> ModuleType:
@@ -109,16 +109,16 @@ def test_this_machine_has_routes_that_can_be_read() -> None:
 @pytest.mark.parametrize("network", ["10.60.0.0/16", "10.60.20.0/24", "10.0.0.0/8"])
 def test_a_subnet_that_is_taken_is_a_problem_and_a_free_one_is_named(network: str) -> None:
     routes = [preflight.Route(IPv4Network(network), "tun0")]
-    (problem,) = preflight.check_subnet(IPv4Network("10.60.0.0/16"), routes)
+    (problem,) = preflight.check_subnet(IPv4Network("10.60.0.0/16"), routes, "shopfleet")
     assert network in problem
     assert "tun0" in problem
     suggested = problem.split("LAB_SUBNET=")[1].split()[0]
-    assert preflight.check_subnet(IPv4Network(suggested), routes) == []
+    assert preflight.check_subnet(IPv4Network(suggested), routes, "shopfleet") == []
 
 
 def test_the_labs_own_bridges_are_none() -> None:
     routes = [preflight.Route(IPv4Network("10.60.10.0/24"), "shopfleet-edge")]
-    assert preflight.check_subnet(IPv4Network("10.60.0.0/16"), routes) == []
+    assert preflight.check_subnet(IPv4Network("10.60.0.0/16"), routes, "shopfleet") == []
 
 
 def test_too_little_room_is_a_problem_and_names_the_folder(tmp_path: Path) -> None:

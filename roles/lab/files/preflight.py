@@ -22,7 +22,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[3]
-LAB_NAME = "shopfleet"
 # The edge is the network's /24 number 10, the internal network its number 20: 32 of them fill a /19.
 LONGEST_PREFIX = 19
 GIGABYTE = 10**9
@@ -69,8 +68,11 @@ def run(*command: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def ask_docker() -> Docker:
+def ask_docker(lab: str) -> Docker:
     """Ask Docker what the checks need to know.
+
+    Args:
+        lab: Name of the lab.
 
     Returns:
         Its answers.
@@ -79,8 +81,8 @@ def ask_docker() -> Docker:
     if not root:
         return Docker()
     images = run("docker", "image", "ls", "--format", "{{.Repository}}") or ""
-    ports = run("docker", "ps", "--filter", f"label=shopfleet.lab={LAB_NAME}", "--format", "{{.Ports}}") or ""
-    volumes = run("docker", "volume", "ls", "--quiet", "--filter", f"name=^{LAB_NAME}-.*-data$") or ""
+    ports = run("docker", "ps", "--filter", f"label=shopfleet.lab={lab}", "--format", "{{.Ports}}") or ""
+    volumes = run("docker", "volume", "ls", "--quiet", "--filter", f"name=^{lab}-.*-data$") or ""
     return Docker(True, root, frozenset(images.split()), ports, bool(volumes))
 
 
@@ -199,17 +201,19 @@ def check_port(port: int, docker: Docker) -> list[str]:
     return [f"Port {port} of this machine is taken{by_whom}: stop that, or type: SHOP_HTTP_PORT=8080 ./fleet up"]
 
 
-def check_subnet(subnet: IPv4Network, routes: Iterable[Route]) -> list[str]:
+def check_subnet(subnet: IPv4Network, routes: Iterable[Route], lab: str) -> list[str]:
     """Check that the lab's networks hide nothing that this machine reaches.
 
     Args:
         subnet: The lab's network.
         routes: As read by `read_routes`.
+        lab: Name of the lab, whose own networks are no obstacle.
 
     Returns:
         Problems.
     """
-    foreign = [route for route in routes if not route.interface.startswith(f"{LAB_NAME}-")]
+    bridges = f"{lab[:10]}-"
+    foreign = [route for route in routes if not route.interface.startswith(bridges)]
     clash = next((route for route in foreign if route.network.overlaps(subnet)), None)
     if clash is None:
         return []
@@ -313,13 +317,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--checkout-gb", type=float, default=1, help="room that the checkout needs for Python packages")
     options = parser.parse_args(arguments)
 
-    docker = ask_docker()
     settings = read_settings(options.settings, os.environ)
+    docker = ask_docker(settings["LAB_NAME"])
     problems = check_machine(sys.platform, os.geteuid() == 0, docker) + check_settings(settings)
     if not problems:
         problems += check_data(docker, ROOT / ".fleet/secrets/lab")
         problems += check_port(int(settings["SHOP_HTTP_PORT"]), docker)
-        problems += check_subnet(IPv4Network(settings["LAB_SUBNET"]), read_routes())
+        problems += check_subnet(IPv4Network(settings["LAB_SUBNET"]), read_routes(), settings["LAB_NAME"])
         in_docker = options.run_gb if docker.has_images else options.build_gb
         in_checkout = 0 if (ROOT / ".fleet/venv").is_dir() else options.checkout_gb
         problems += check_disk({Path(docker.root): in_docker, ROOT: in_checkout})
