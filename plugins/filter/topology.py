@@ -17,6 +17,8 @@ OUTSIDE = "outside"
 _BRIDGE_PREFIX = "br-"
 # The kernel's IFNAMSIZ is 16, with the closing NUL.
 _BRIDGE_NAME_LIMIT = 15
+# Variables of a host that hold its addresses, and their IP version.
+_ADDRESS_VARIABLES = {"internal_address": 4, "edge_address": 4, "internal_address6": 6, "edge_address6": 6}
 
 Service = Mapping[str, Any]
 Instance = dict[str, Any]
@@ -35,12 +37,13 @@ def instances(
     Args:
         services: The catalogue.
         groups: The inventory's groups and their hosts.
-        hostvars: Variables of each host; `internal_address` is needed, `edge_address` falls back to it.
+        hostvars: Variables of each host; `internal_address` is needed, `edge_address` falls back to it, and a host
+            with an `edge_address6` publishes its edge ports on that, too.
 
     Returns:
-        One entry per container: `name`, `service`, `host`, `bridge`, `ports` (by port name: the published `address`
-        and `port`, the `target` port inside and the `clients` that may connect) and `published` (the same ports as
-        Docker writes them).
+        One entry per container: `name`, `service`, `host`, `bridge`, `ports` (by port name: the published `address`,
+        `address6` where there is one, and `port`, the `target` port inside and the `clients` that may connect) and
+        `published` (the same ports as Docker writes them).
 
     Raises:
         AnsibleFilterError: A group without hosts, a host without an address, or a name too long for a bridge.
@@ -64,7 +67,7 @@ def instances(
             bridge = _BRIDGE_PREFIX + name
             ports = {
                 port_name: {
-                    "address": addresses.of(host, port.get("network", "internal")),
+                    **addresses.of(host, port.get("network", "internal")),
                     "port": int(port["port"]) + offset,
                     "target": int(port.get("target", port["port"])),
                     "clients": list(port.get("clients", [])),
@@ -83,29 +86,33 @@ def instances(
                     "host": host,
                     "bridge": bridge,
                     "ports": ports,
-                    "published": [f"{port['address']}:{port['port']}:{port['target']}" for port in ports.values()],
+                    "published": [
+                        f"{address}:{port['port']}:{port['target']}"
+                        for port in ports.values()
+                        for address in (port["address"], *([f"[{port['address6']}]"] if "address6" in port else []))
+                    ],
                 }
             )
     return placed
 
 
 class _Addresses:
-    """Addresses of hosts; each host's variables are templated once, which is what takes time."""
+    """Addresses that ports are published on; each host's variables are templated once, which is what takes time."""
 
     def __init__(self, hostvars: Mapping[str, Mapping[str, Any]]) -> None:
         self._hostvars = hostvars
-        self._known: dict[str, dict[str, str]] = {}
+        self._known: dict[str, dict[str, dict[str, str]]] = {}
 
-    def of(self, host: str, network: str = "internal") -> str:
+    def of(self, host: str, network: str = "internal") -> dict[str, str]:
         if host not in self._known:
             variables = self._hostvars[host]
             internal = variables.get("internal_address")
             if not internal:
                 raise AnsibleFilterError(f"set internal_address for the host '{host}' in the inventory")
-            self._known[host] = {
-                "internal": str(internal),
-                "edge": str(variables.get("edge_address") or internal),
-            }
+            edge = {"address": str(variables.get("edge_address") or internal)}
+            if variables.get("edge_address6"):
+                edge["address6"] = str(variables["edge_address6"])
+            self._known[host] = {"internal": {"address": str(internal)}, "edge": edge}
         return self._known[host][network]
 
 
@@ -155,90 +162,11 @@ def backend_servers(placed: Sequence[Instance], service: str, port: str) -> list
     ]
 
 
-def ingress(
-    placed: Sequence[Instance], host: str, hostvars: Mapping[str, Mapping[str, Any]], operators: Sequence[str]
-) -> list[dict[str, Any]]:
-    """List who may open which published port of a host from another machine.
-
-    Args:
-        placed: The result of `instances`.
-        host: The host that is dialled.
-        hostvars: Variables of each host.
-        operators: Addresses or subnets from which the hosts are administered by ssh.
-
-    Returns:
-        Entries with `source` (address or subnet), `port` and `reason`, without repetitions.
-    """
-    addresses = _Addresses(hostvars)
-    ssh_port = int(hostvars[host].get("ansible_port") or 22)
-    rules = [{"source": str(operator), "port": ssh_port, "reason": "operator to ssh"} for operator in operators]
-    for instance in (entry for entry in placed if entry["host"] == host):
-        for port in instance["ports"].values():
-            for client in port["clients"]:
-                reason = f"{client} to {instance['name']}"
-                if client == OUTSIDE:
-                    rules += [
-                        {"source": anywhere, "port": port["port"], "reason": reason}
-                        for anywhere in ("0.0.0.0/0", "::/0")
-                    ]
-                    continue
-                sources = {entry["host"] for entry in placed if entry["service"] == client} - {host}
-                rules += [
-                    {"source": addresses.of(source), "port": port["port"], "reason": reason}
-                    for source in sorted(sources)
-                ]
-    return _unique(rules, ("source", "port"))
-
-
-def egress(placed: Sequence[Instance], host: str) -> list[dict[str, Any]]:
-    """List what the containers of a host may dial.
-
-    Args:
-        placed: The result of `instances`.
-        host: The host whose containers are asked about.
-
-    Returns:
-        Entries with `bridge`, `address`, `port` and `reason`, without repetitions.
-    """
-    rules = [
-        {
-            "bridge": client["bridge"],
-            "address": port["address"],
-            "port": port["port"],
-            "reason": f"{client['name']} to {server['name']}",
-        }
-        for client in placed
-        if client["host"] == host
-        for server in placed
-        for port in server["ports"].values()
-        if client["service"] in port["clients"]
-    ]
-    return _unique(rules, ("bridge", "address", "port"))
-
-
-def _unique(rules: Sequence[dict[str, Any]], keys: Sequence[str]) -> list[dict[str, Any]]:
-    merged: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for rule in rules:
-        key = tuple(rule[name] for name in keys)
-        if key in merged:
-            merged[key]["reason"] += f", {rule['reason']}"
-        else:
-            merged[key] = dict(rule)
-    return list(merged.values())
-
-
-def of_family(rules: Sequence[dict[str, Any]], version: int, key: str) -> list[dict[str, Any]]:
-    """Keep the rules whose address is of one IP version.
-
-    Args:
-        rules: The result of `ingress` or `egress`.
-        version: 4 or 6.
-        key: Name of the field that holds the address or subnet.
-
-    Returns:
-        The rules of that version.
-    """
-    return [rule for rule in rules if ip_network(rule[key], strict=False).version == version]
+def _is_address(text: str, version: int) -> bool:
+    try:
+        return ip_address(text).version == version
+    except ValueError:
+        return False
 
 
 def inventory_faults(
@@ -271,17 +199,17 @@ def inventory_faults(
     except AnsibleFilterError as error:
         return [*faults, str(error)]
 
-    addresses = _Addresses(hostvars)
-    owners: dict[str, str] = {}
+    owners: dict[tuple[str, str], str] = {}
     for host in sorted({instance["host"] for instance in placed}):
-        address = addresses.of(host)
-        try:
-            ip_address(address)
-        except ValueError:
-            faults.append(f"internal_address of '{host}' is '{address}', which is no IP address")
-        if address in owners:
-            faults.append(f"'{host}' and '{owners[address]}' both have the internal_address {address}")
-        owners.setdefault(address, host)
+        for variable, version in _ADDRESS_VARIABLES.items():
+            address = str(hostvars[host].get(variable) or "")
+            if not address:
+                continue
+            if not _is_address(address, version):
+                faults.append(f"{variable} of '{host}' is '{address}', which is no IPv{version} address")
+            if (variable, address) in owners:
+                faults.append(f"'{host}' and '{owners[variable, address]}' both have the {variable} {address}")
+            owners.setdefault((variable, address), host)
 
     sockets: dict[tuple[str, int], str] = {}
     for instance in placed:
@@ -309,8 +237,5 @@ class FilterModule:
             "instances": instances,
             "endpoints": endpoints,
             "backend_servers": backend_servers,
-            "ingress": ingress,
-            "egress": egress,
-            "of_family": of_family,
             "inventory_faults": inventory_faults,
         }

@@ -79,39 +79,18 @@ def test_the_edge_port_is_published_on_the_edge_address_only() -> None:
     assert where(ONE_HOST_EACH, "haproxy") == [("haproxy", "lb1", ["203.0.113.11:80:80", "198.51.100.11:5001:5001"])]
 
 
+def test_the_edge_port_is_published_over_ipv6_too_where_the_host_has_such_an_address() -> None:
+    hostvars = HOSTVARS | {"lb1": HOSTVARS["lb1"] | {"edge_address6": "2001:db8::11"}}
+    (haproxy,) = (e for e in topology.instances(SERVICES, ONE_HOST_EACH, hostvars) if e["service"] == "haproxy")
+    assert haproxy["published"] == ["203.0.113.11:80:80", "[2001:db8::11]:80:80", "198.51.100.11:5001:5001"]
+
+
 def test_haproxy_servers_have_unique_names() -> None:
     groups = ONE_HOST_EACH | {"api": ["api1", "api2"]}
     assert topology.backend_servers(place(groups), "api", "http") == [
         {"name": "api.api1", "endpoint": "198.51.100.13:5001"},
         {"name": "api.api2", "endpoint": "198.51.100.23:5001"},
     ]
-
-
-def test_ingress_names_just_the_clients_hosts_and_the_operator() -> None:
-    rules = topology.ingress(place(ONE_HOST_EACH), "web1", HOSTVARS, OPERATORS)
-    assert {(rule["source"], rule["port"]) for rule in rules} == {
-        ("198.51.100.1", 22),
-        ("198.51.100.11", 8081),
-        ("198.51.100.11", 8082),
-        ("198.51.100.11", 8083),
-    }
-
-
-def test_only_the_edge_port_is_open_to_everybody() -> None:
-    rules = topology.ingress(place(ONE_HOST_EACH), "lb1", HOSTVARS, OPERATORS)
-    assert {rule["port"] for rule in rules if rule["source"] in ("0.0.0.0/0", "::/0")} == {80}
-
-
-def test_egress_tells_containers_of_one_host_apart() -> None:
-    rules = topology.egress(place(ONE_HOST_EACH), "api1")
-    assert {(rule["bridge"], rule["address"], rule["port"]) for rule in rules} == {
-        ("br-migrate", "198.51.100.14", 3306),
-        ("br-api", "198.51.100.14", 3306),
-    }
-
-
-def test_a_database_may_dial_nobody() -> None:
-    assert topology.egress(place(ONE_HOST_EACH), "db1") == []
 
 
 @pytest.mark.parametrize(
@@ -143,6 +122,13 @@ def test_contradictions_of_the_inventory_are_all_named() -> None:
     assert "both have the internal_address 198.51.100.13" in faults[1]
     assert "admin and web-2 both publish port 8082 on 198.51.100.13" in faults[2]
     assert "a client 'nobody' that is no service" in faults[3]
+
+
+def test_an_address_of_the_other_ip_version_is_refused() -> None:
+    hostvars = HOSTVARS | {"lb1": HOSTVARS["lb1"] | {"edge_address6": "203.0.113.11"}}
+    assert topology.inventory_faults(SERVICES, ONE_HOST_EACH, hostvars, OPERATORS) == [
+        "edge_address6 of 'lb1' is '203.0.113.11', which is no IPv6 address"
+    ]
 
 
 def test_a_sound_inventory_has_no_faults() -> None:
