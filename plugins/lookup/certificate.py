@@ -94,7 +94,7 @@ class Identity:
     def chain(self) -> str:
         """What a server presents: all but the root, which a client must know already."""
         sent = [issuer for issuer in self.issuers if issuer.subject != issuer.issuer]
-        return _pem(self.certificate, *sent)
+        return pem(self.certificate, *sent)
 
     @property
     def names(self) -> list[x509.GeneralName]:
@@ -117,7 +117,15 @@ class Identity:
         ).decode()
 
 
-def _pem(*certificates: x509.Certificate) -> str:
+def pem(*certificates: x509.Certificate) -> str:
+    """Return certificates as text.
+
+    Args:
+        *certificates: In the order in which they stand.
+
+    Returns:
+        Them in PEM.
+    """
     return "".join(each.public_bytes(serialization.Encoding.PEM).decode() for each in certificates)
 
 
@@ -339,7 +347,7 @@ class Store:
             certificate, key = self._paths(name)
             # Cut short between the two, the certificate is of another key, and is issued anew.
             _write(key, identity.key_pem)
-            _write(certificate, _pem(identity.certificate, *identity.issuers))
+            _write(certificate, pem(identity.certificate, *identity.issuers))
         return identity
 
 
@@ -412,5 +420,5 @@ class LookupModule(LookupBase):  # type: ignore[misc]
             "renewed": renewed,
             "certificate": identity.chain,
             "key": "" if term["name"] == CA else identity.key_pem,
-            "ca": _pem(authority.certificate, *authority.issuers),
+            "ca": pem(authority.certificate, *authority.issuers),
         }
