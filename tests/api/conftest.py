@@ -53,7 +53,7 @@ def name() -> str:
 
 @pytest.fixture
 def redis_client(stack: Stack) -> Iterator["redis.Redis"]:
-    with redis.Redis(port=stack.redis_port, password=stack.password, socket_timeout=10) as client:
+    with stack.redis(socket_timeout=10) as client:
         yield client
 
 

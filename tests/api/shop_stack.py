@@ -6,6 +6,7 @@ import secrets
 import select
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +15,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import redis
 import yaml
+
+sys.path.append(str(Path(__file__).parents[1] / "unit"))
+
+from plugin import load  # noqa: E402
 
 VARIANTS = Path(__file__).parent / "variants"
 TMP = "/tmp"  # noqa: S108  in containers of our own
@@ -27,7 +33,15 @@ MYSQLD = (
     " && exec mysqld --user=mysql --datadir=/data/mysql --socket=/tmp/mysql.sock --pid-file=/tmp/mysqld.pid"
     " --mysqlx=OFF --performance-schema=OFF --disable-log-bin --innodb-flush-log-at-trx-commit=0"
     " --innodb-doublewrite=OFF --innodb-buffer-pool-size=64M"
+    " --require-secure-transport=ON --ssl-ca=/tls/ca.pem --ssl-cert=/tls/certificate.pem"
+    " --ssl-key=/tls/certificate.pem.key"
 )
+REDIS_TLS = ["--port", "0", "--tls-port", "6379", "--tls-auth-clients", "no"]
+REDIS_TLS += ["--tls-cert-file", "/tls/certificate.pem", "--tls-key-file", "/tls/certificate.pem.key"]
+# Those that are dialled by TLS.
+SERVERS = ("mysql", "redis")
+# As the deployment issues them.
+CERTIFICATE = load("lookup/certificate.py")
 
 ROOT = Path(__file__).resolve().parents[2]
 # The accounts and their rights are the deployment's own.
@@ -54,6 +68,14 @@ def docker(*arguments: str, stdin: str | None = None, check: bool = True) -> str
     if check and done.returncode:
         raise RuntimeError(f"docker {' '.join(arguments)}: {done.stderr.strip()}")
     return done.stdout.strip()
+
+
+def write_files(directory: Path, files: dict[str, str]) -> None:
+    """Write files that every container may read."""
+    directory.chmod(0o755)
+    for name, text in files.items():
+        (directory / name).write_text(text)
+        (directory / name).chmod(0o444)
 
 
 def wait_until(true: Callable[[], object], seconds: float, what: str) -> None:
@@ -200,15 +222,16 @@ class Stack:
         self.subnet = ""
         # The last number of the addresses that are fixed.
         self.hosts = {"mysql": 10, "redis": 11}
-        for name in ("shop_mysql_password", "shop_redis_password"):
-            (directory / name).write_text(self.password + "\n")
-            (directory / name).chmod(0o444)
-        directory.chmod(0o755)
+        self.ca = CERTIFICATE.make_authority()
+        write_files(directory, dict.fromkeys(("shop_mysql_password", "shop_redis_password"), self.password + "\n"))
 
     def start(self) -> None:
         """Start all of it."""
         self._create_network()
-        self._run("mysql", ["--user", "0:0", "--tmpfs", TMP, "-v", "/data"], ["sh", "-c", MYSQLD], entrypoint=True)
+        write_files(self.secrets, {"ca.pem": CERTIFICATE.pem(self.ca.certificate)})
+        tls = {name: self.certify(name, "127.0.0.1", self.address(name), f"{self.subnet}.1") for name in SERVERS}
+        mysql = ["--user", "0:0", "--tmpfs", TMP, "-v", "/data", *tls["mysql"]]
+        self._run("mysql", mysql, ["sh", "-c", MYSQLD], entrypoint=True)
         redis = [
             "redis-server",
             "--bind",
@@ -219,13 +242,14 @@ class Stack:
             "",
             "--appendonly",
             "no",
+            *REDIS_TLS,
         ]
         publish = ["-p", f"127.0.0.1:{self.redis_port}:6379"]
-        self._run("redis", ["--user", "999:999", *publish], [*redis, "--maxmemory-policy", "volatile-lru"])
+        self._run("redis", ["--user", "999:999", *publish, *tls["redis"]], [*redis, "--maxmemory-policy", "volatile-lru"])
         wait_until(lambda: self.sql("SELECT 1", check=False) == "1", 180, "MySQL answers")
         self.sql("CREATE DATABASE shop")
         for account in ACCOUNTS:
-            self.sql(f"CREATE USER {account['name']}@'%' IDENTIFIED BY '{self.password}'")
+            self.sql(f"CREATE USER {account['name']}@'%' IDENTIFIED BY '{self.password}' REQUIRE SSL")
         self.sql(grants(on_every_table=True))
         self.migrate()
         self.sql(grants(on_every_table=False))
@@ -237,6 +261,26 @@ class Stack:
         if self._containers:
             docker("rm", "--force", "--volumes", *self._containers, check=False)
         docker("network", "rm", self.prefix, check=False)
+
+    def certify(self, name: str, *names: str, ca: Any = None) -> list[str]:  # noqa: ANN401
+        """Issue a certificate, and return the options that mount it on /tls.
+
+        Args:
+            name: of its folder.
+            *names: what it is valid for.
+            ca: who issues it; the one that the APIs know when absent.
+        """
+        issued = CERTIFICATE.issue(ca or self.ca, names)
+        folder = self.secrets / name
+        folder.mkdir()
+        files = {"ca.pem": CERTIFICATE.pem(*issued.issuers), "certificate.pem": issued.chain}
+        write_files(folder, {**files, "certificate.pem.key": issued.key_pem})
+        return ["--volume", f"{folder}:/tls:ro"]
+
+    def redis(self, **options: Any) -> "redis.Redis":  # noqa: ANN401
+        """Return a client of Redis."""
+        ca = str(self.secrets / "ca.pem")
+        return redis.Redis("127.0.0.1", self.redis_port, password=self.password, ssl=True, ssl_ca_certs=ca, **options)
 
     def _create_network(self) -> None:
         for _ in range(20):
@@ -282,6 +326,8 @@ class Stack:
             "SHOP_MYSQL_USER": user,
             "SHOP_REDIS_HOST": self.address("redis"),
             "SHOP_REDIS_PORT": "6379",
+            "SHOP_MYSQL_CA": "/etc/shopfleet/ca.pem",
+            "SHOP_REDIS_CA": "/etc/shopfleet/ca.pem",
             **more,
         }
         options = [part for key, value in values.items() for part in ("--env", f"{key}={value}")]

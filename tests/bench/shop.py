@@ -180,7 +180,7 @@ class Sized:
         self.stack.sql(_insert(self.count))
         # Counts what is there.
         self.stack.migrate()
-        self.redis = redis.Redis(port=self.stack.redis_port, password=self.stack.password)
+        self.redis = self.stack.redis()
         self.probe = Probe(f"http://127.0.0.1:{self.stack.read.port}/items")
 
     def questions(self) -> dict[str, str]:
@@ -235,7 +235,7 @@ def _ratio(name: str, catalogues: list[Sized], paths: list[str], cached: bool, t
 
 def faults(stack: FullStack) -> Iterator[Figure]:
     """Let a herd in, and bring Redis into trouble under load."""
-    with redis.Redis(port=stack.redis_port, password=stack.password) as client:
+    with stack.redis() as client:
         yield from _herd(stack, client)
         for name, trouble in TROUBLE.items():
             for site, what in (("web", "page"), (LIVE, "page, freshness 0")):

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import pytest
-import redis
 import requests
 from full_stack import WEB_SERVERS, FullStack
 from inspection import Inspector, Validator
@@ -26,7 +25,7 @@ def says(stack: FullStack, text: str) -> bool:
 
 def forget(stack: FullStack) -> None:
     """Empty the APIs' cache: what it holds stays right, and in use, while MySQL is down."""
-    with redis.Redis(port=stack.redis_port, password=stack.password) as client:
+    with stack.redis() as client:
         client.flushall()
 
 

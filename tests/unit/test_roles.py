@@ -15,6 +15,7 @@ DERIVED = {
     "base_images_offline",
     "base_images_official",
     "base_images_references",
+    "catalogue_certificates",
     "catalogue_environment",
     "catalogue_host_instances",
     "catalogue_images",

@@ -239,6 +239,8 @@ def make_client(settings: RedisSettings) -> redis.Redis:
         host=settings.redis_host,
         port=settings.redis_port,
         password=settings.redis_password.get_secret_value(),
+        ssl=True,
+        ssl_ca_certs=str(settings.redis_ca),
         socket_connect_timeout=seconds,
         socket_timeout=seconds,
         # A pooled connection may have died with the last Redis; a timeout is never waited for twice.

@@ -68,6 +68,9 @@ def make_engine(settings: MysqlSettings, pool_size: int, statement_seconds: int 
             "connect_timeout": timeout,
             "read_timeout": statement_timeout,
             "write_timeout": statement_timeout,
+            # A CA alone is not compared with anything, and a server without TLS would be told the password.
+            "ssl_mode": "VERIFY_IDENTITY",
+            "ssl": {"ca": str(settings.mysql_ca)},
             # Strict mode whatever the server's default is; a lock is not waited for longer than the client waits.
             "init_command": (
                 "SET SESSION sql_mode = 'TRADITIONAL,ONLY_FULL_GROUP_BY', time_zone = '+00:00',"

@@ -4,7 +4,7 @@ import warnings
 from enum import StrEnum
 from typing import Any, Self
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, FilePath, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SECRETS_DIR = "/etc/shopfleet"
@@ -56,6 +56,8 @@ class MysqlSettings(_Base):
     mysql_database: str = Field(default="shop", min_length=1)
     mysql_user: str = Field(min_length=1)
     mysql_password: SecretStr = Field(min_length=1)
+    mysql_ca: FilePath
+    """Whose certificate the server must show."""
     mysql_timeout: int = Field(default=1, ge=1, le=60)
     """Seconds that a connect, and each wait for the server, may take."""
 
@@ -66,6 +68,8 @@ class RedisSettings(_Base):
     redis_host: str = Field(min_length=1)
     redis_port: int = Field(default=6379, ge=1, le=65535)
     redis_password: SecretStr = Field(min_length=1)
+    redis_ca: FilePath
+    """Whose certificate the server must show."""
     redis_timeout_ms: int = Field(default=200, ge=10, le=5000)
 
 
