@@ -8,7 +8,6 @@ with other settings, or the bare page that pages are compared with.
 import json
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,10 +16,10 @@ from functools import partial
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
-ROOT = TESTS.parent
-sys.path += [str(TESTS / "api"), str(TESTS / "web")]
+sys.path += [str(TESTS / "api"), str(TESTS / "web"), str(TESTS / "stack")]
 
 import requests  # noqa: E402
+from edge import Settings, render  # noqa: E402
 from shop_stack import HARDENED, Stack, docker, free_port, wait_until  # noqa: E402
 from web_stack import SEED, WebContainer, admin_secrets  # noqa: E402
 
@@ -36,8 +35,6 @@ BARE_PAGE = TESTS / "stack" / "bare" / "index.php"
 WEB_SERVERS = 3
 TARGET_PORT = 8080
 SITE_PORT = 8100
-
-Settings = Mapping[str, str]
 
 
 class FullStack(Stack):
@@ -64,7 +61,7 @@ class FullStack(Stack):
         self.settings = settings
         self.sites = {"web": settings, **(sites or {})}
         self.webs: dict[str, WebContainer] = {}
-        self.port = free_port()
+        self.port, self.https_port = free_port(), free_port()
         self.hosts |= {"api": 12, "admin-api": 13, "haproxy": 14, "admin": 15}
         self.hosts |= {name: 20 + number for number, name in enumerate(self._web_names())}
 
@@ -72,6 +69,11 @@ class FullStack(Stack):
     def url(self) -> str:
         """The shop's address for a browser on this machine."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def https_url(self) -> str:
+        """The same by https, with the certificate `haproxy/edge.pem` of the directory."""
+        return f"https://localhost:{self.https_port}"
 
     def site(self, name: str) -> str:
         """Return the address of a site (`web` is the shop) on HAProxy itself, without Docker's proxy in between."""
@@ -92,7 +94,8 @@ class FullStack(Stack):
             self.webs = dict(zip(["admin", *self._web_names()], started, strict=True))
             list(pool.map(WebContainer.wait, self.webs.values()))
         configuration = f"{self.directory / 'haproxy'}:/etc/shopfleet:ro"
-        self._run("haproxy", [*HARDENED, "--publish", f"127.0.0.1:{self.port}:80", "--volume", configuration], [])
+        ports = ["--publish", f"127.0.0.1:{self.port}:80", "--publish", f"127.0.0.1:{self.https_port}:443"]
+        self._run("haproxy", [*HARDENED, *ports, "--volume", configuration], [])
         for url in [*map(self.site, self.sites), f"{self.url}/admin/login"]:
             wait_until(partial(self._serves, url), 20, f"{url} is served")
 
@@ -136,17 +139,7 @@ class FullStack(Stack):
     def _render(self) -> dict[str, Settings]:
         """Render what HAProxy reads, and return the services' environment."""
         folder = self.directory / "haproxy"
-        facts = {"catalogue_instances": self._instances(), "rendered_dir": str(folder)}
-        playbook = ["ansible-playbook", str(TESTS / "stack" / "render.yml"), "-i", "localhost,"]
-        done = subprocess.run(
-            [*playbook, "--extra-vars", json.dumps(facts)],
-            env=os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(done.stdout + done.stderr)
+        render(folder, self.instances(), {})
         configuration = folder / "haproxy.cfg"
         shop = configuration.read_text()
         configuration.write_text(
@@ -155,7 +148,8 @@ class FullStack(Stack):
         environment: dict[str, Settings] = json.loads((folder / "environment.json").read_text())
         return environment
 
-    def _instances(self) -> list[dict[str, object]]:
+    def instances(self) -> list[dict[str, object]]:
+        """Return where the containers are, as `catalogue_instances`."""
         target = {"http": TARGET_PORT}
         services = [("mysql", "mysql", {"mysql": 3306}), ("redis", "redis", {"redis": 6379})]
         services += [(name, name, target) for name in ("api", "admin-api", "admin")]
@@ -172,10 +166,10 @@ class FullStack(Stack):
 
     def _site_sections(self, shop: str, name: str) -> str:
         """Return the shop's own frontend and backend once more, for another site."""
-        sections = re.findall(r"^(?:frontend shop|backend web)\n(?:\t.*\n)+", shop, re.MULTILINE)
+        sections = re.findall(r"^(?:frontend shop|backend web)\n(?:\t.*\n|\n(?=\t))+", shop, re.MULTILINE)
         assert len(sections) == 2, "the shop's sections are not where they were"
         text = re.sub(r"(frontend shop|backend web)\b", rf"\1-{name}", "\n" + "\n".join(sections))
-        text = text.replace("bind :80\n", f"bind :{self._site_port(name)}\n")
+        text = re.sub(r"bind :80\n\tbind :443 .*", f"bind :{self._site_port(name)}", text)
         for number in range(WEB_SERVERS):
             server, other = f"web-{number + 1}", f"{name}-{number + 1}"
             text = text.replace(f"{server} {self.address(server)}:", f"{other} {self.address(other)}:")

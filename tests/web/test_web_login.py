@@ -116,23 +116,23 @@ def test_each_admin_has_an_own_session(web: WebContainer) -> None:
     assert Browser(web.url).log_in("another horse", USER).all("input", id="password")
 
 
-def test_cookies_are_strict(fleet: Fleet) -> None:
-    for proto, secure in (("http", ""), ("https", "secure; ")):
-        browser = Browser(fleet.admin.url)
-        browser.get("/admin/login")
-        data = {**browser.values("/admin/login"), "username": USER, "password": PASSWORD}
-        response = browser.session.post(
-            f"{fleet.admin.url}/admin/login",
-            data=data,
-            headers={"X-Forwarded-Proto": proto},
-            allow_redirects=False,
-            timeout=5,
-        )
-        assert response.status_code == 303
-        cookies = response.headers["Set-Cookie"]
-        attributes = f"path=/admin; {secure}HttpOnly; SameSite=Strict"
-        assert re.search(f"shopfleet_admin=[^;]+; {attributes}", cookies)
-        assert re.search(f"shopfleet_known=[^;]+; expires=[^;]+; Max-Age=31536000; {attributes}", cookies)
+@pytest.mark.parametrize(("proto", "prefix", "secure"), [("http", "", ""), ("https", "__Secure-", "secure; ")])
+def test_cookies_are_strict_and_by_https_secure(fleet: Fleet, proto: str, prefix: str, secure: str) -> None:
+    headers = {"X-Forwarded-Proto": proto}
+    page = requests.get(f"{fleet.admin.url}/admin/login", headers=headers, timeout=5)
+    attributes = f"path=/admin; {secure}HttpOnly; SameSite=Strict"
+    (token,) = re.findall(f"^{prefix}shopfleet_login=([^;]+); {attributes}$", page.headers["Set-Cookie"])
+    response = requests.post(
+        f"{fleet.admin.url}/admin/login",
+        data={"csrf": token, "username": USER, "password": PASSWORD},
+        headers={**headers, "Cookie": f"{prefix}shopfleet_login={token}"},
+        allow_redirects=False,
+        timeout=5,
+    )
+    assert response.status_code == 303
+    cookies = response.headers["Set-Cookie"].split(", " + prefix)
+    assert re.search(f"^{prefix}shopfleet_admin=[^;]+; {attributes}$", cookies[0])
+    assert re.search(f"^shopfleet_known=[^;]+; expires=[^;]+; Max-Age=31536000; {attributes}$", cookies[1])
 
 
 def test_login_renews_the_session(admin: Browser) -> None:

@@ -21,7 +21,7 @@ final readonly class KnownBrowser
 
     public function isKnownAs(string $user): bool
     {
-        $given = $_COOKIE[self::COOKIE] ?? null;
+        $given = $_COOKIE[Cookie::name(self::COOKIE, $this->isHttps)] ?? null;
         $right = $this->admins->browserToken($user);
 
         return is_string($given) && $right !== null && hash_equals($right, $given);
@@ -29,12 +29,7 @@ final readonly class KnownBrowser
 
     public function remember(string $user): void
     {
-        setcookie(self::COOKIE, (string) $this->admins->browserToken($user), [
-            'expires' => time() + self::SECONDS,
-            'path' => '/admin',
-            'secure' => $this->isHttps,
-            'httponly' => true,
-            'samesite' => 'Strict',
-        ]);
+        $kept = ['expires' => time() + self::SECONDS] + Cookie::attributes($this->isHttps);
+        setcookie(Cookie::name(self::COOKIE, $this->isHttps), (string) $this->admins->browserToken($user), $kept);
     }
 }

@@ -13,17 +13,14 @@ final readonly class LoginToken
 
     public function __construct(bool $isHttps)
     {
-        $given = $_COOKIE[self::COOKIE] ?? null;
+        $cookie = Cookie::name(self::COOKIE, $isHttps);
+        $given = $_COOKIE[$cookie] ?? null;
         if (is_string($given) && preg_match('/^[0-9a-f]{32}$/D', $given) === 1) {
             $this->value = $given;
 
             return;
         }
         $this->value = bin2hex(random_bytes(16));
-        setcookie(
-            self::COOKIE,
-            $this->value,
-            ['path' => '/admin', 'secure' => $isHttps, 'httponly' => true, 'samesite' => 'Strict'],
-        );
+        setcookie($cookie, $this->value, Cookie::attributes($isHttps));
     }
 }

@@ -7,6 +7,7 @@ namespace Shopfleet;
 /** The session of a logged-in admin. Visitors who are not logged in have none. */
 final class Session
 {
+    private const string COOKIE = 'shopfleet_admin';
     private const int IDLE_LIMIT = 30 * 60;
     private const int ABSOLUTE_LIMIT = 12 * 3600;
 
@@ -16,6 +17,7 @@ final class Session
         private readonly Admins $admins,
         private readonly bool $isHttps,
     ) {
+        session_name(Cookie::name(self::COOKIE, $isHttps));
         if (is_string($_COOKIE[session_name()] ?? null)) {
             $this->start();
             $this->isValid() ? $_SESSION['seen'] = time() : $this->end();
@@ -55,7 +57,7 @@ final class Session
         $_SESSION = [];
         session_destroy();
         $this->isOpen = false;
-        setcookie((string) session_name(), '', ['expires' => 1] + $this->cookie());
+        setcookie((string) session_name(), '', ['expires' => 1] + Cookie::attributes($this->isHttps));
     }
 
     public function put(string $name, mixed $value): void
@@ -74,14 +76,8 @@ final class Session
 
     private function start(): void
     {
-        session_set_cookie_params(['lifetime' => 0] + $this->cookie());
+        session_set_cookie_params(['lifetime' => 0] + Cookie::attributes($this->isHttps));
         $this->isOpen = session_start();
-    }
-
-    /** @return array{path: string, secure: bool, httponly: bool, samesite: 'Strict'} */
-    private function cookie(): array
-    {
-        return ['path' => '/admin', 'secure' => $this->isHttps, 'httponly' => true, 'samesite' => 'Strict'];
     }
 
     private function isValid(): bool

@@ -1,0 +1,84 @@
+"""Fixtures of the edge tests: the role's HAProxy before a server that believes everything."""
+
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+for part in ("api", "stack", "edge"):
+    sys.path.insert(0, str(Path(__file__).parents[1] / part))
+
+from edge import Edge, render
+from recorder import OK, Recorder
+from shop_stack import docker
+
+IMAGE = "SHOP_TEST_HAPROXY_IMAGE"
+
+
+class OpenEdge(Protocol):
+    """Opens one more HAProxy, with settings of the catalogue and changes to the rendered configuration."""
+
+    def __call__(self, change: Callable[[str], str] = ..., **settings: object) -> Edge:
+        """Open it."""
+
+
+@pytest.fixture(scope="session")
+def network() -> Iterator[str]:
+    name = f"shop-test-{secrets.token_hex(4)}"
+    docker("network", "create", name)
+    yield name
+    docker("network", "rm", name)
+
+
+@pytest.fixture(scope="session")
+def behind(network: str) -> Iterator[Recorder]:
+    """What stands in for every server behind HAProxy."""
+    recorder = Recorder(docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", network))
+    yield recorder
+    recorder.stop()
+
+
+@pytest.fixture(scope="session")
+def open_edge(network: str, behind: Recorder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenEdge]:
+    image = os.environ.get(IMAGE)
+    if not image:
+        pytest.fail(f"set {IMAGE} to the image to test with", pytrace=False)
+    port = {"address": behind.address, "port": behind.port}
+    instances = [
+        {"name": name, "service": name, "ports": {"http": port}} for name in ("web", "admin", "api", "admin-api")
+    ]
+    instances.append({"name": "haproxy", "service": "haproxy", "ports": {"api": port, "admin-api": port}})
+    instances += [{"name": name, "service": name, "ports": {name: port}} for name in ("mysql", "redis")]
+    with ExitStack() as opened:
+
+        def open_one(change: Callable[[str], str] = str, **settings: object) -> Edge:
+            folder = tmp_path_factory.mktemp("edge")
+            render(folder, instances, settings)
+            configuration = folder / "haproxy.cfg"
+            configuration.write_text(change(configuration.read_text()))
+            edge = Edge(image, network, folder)
+            opened.callback(edge.remove)
+            edge.wait()
+            return edge
+
+        yield open_one
+
+
+@pytest.fixture(scope="session")
+def edge(open_edge: OpenEdge) -> Edge:
+    """With the catalogue's defaults, but without a limit to the number of forms."""
+    return open_edge()
+
+
+@pytest.fixture
+def server(behind: Recorder) -> Iterator[Recorder]:
+    """The server behind HAProxy, which has forgotten what came before."""
+    behind.heads.clear()
+    yield behind
+    behind.heads.clear()
+    behind.answer = OK
