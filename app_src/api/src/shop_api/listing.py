@@ -3,10 +3,25 @@
 import base64
 import binascii
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, asc, desc, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    asc,
+    desc,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    union,
+)
 
 from shop_api.problems import ProblemError, invalid
 from shop_api.repository import SHOWN, valid_items
@@ -14,13 +29,21 @@ from shop_api.tables import catalogue_version, item_words, items, word_parts
 from shop_api.validation import MESSAGES, Item, ListQuery
 
 COUNTED_MAX = 1000
-"""Matches of a search are counted, and sorted apart, up to this many; of more it is only said that there are more."""
+"""Matches of a search are counted up to this many; of more it is only said that there are more."""
 
 _PART = 16
 """How many characters of a word's parts are kept."""
 
 _SELECTIVE_TERMS = 3
+
+_SORTED_MAX = 100
+"""So many matches are read and sorted; when there are more, the lists of the words are read, which are sorted."""
+
+_MERGED_WORDS = 20
+"""But not those of more words than this, for of each there is read as much as of a list with one word."""
+
 _INDEXES = {"name": "items_name", "price": "items_price", "quantity": "items_quantity"}
+_WORD_INDEXES = {"name": "PRIMARY", "price": "item_words_price", "quantity": "item_words_quantity"}
 _CURSOR = re.compile(r"(name|price|quantity) (asc|desc) (next|previous) ([0-9]{1,20}) (.*)", re.DOTALL)
 _NUMBER = re.compile(r"-?[0-9]{1,10}(\.[0-9]{1,2})?")
 
@@ -95,15 +118,17 @@ class _Order:
 
     def __init__(self, query: ListQuery) -> None:
         self.query = query
-        self.columns = (items.c.name,) if query.sort == "name" else (items.c[query.sort], items.c.id)
 
-    def by(self, *, backwards: bool = False) -> list[ColumnElement[Any]]:
+    def by(self, *, backwards: bool = False, within: Table = items) -> list[ColumnElement[Any]]:
         direction = desc if (self.query.dir == "desc") != backwards else asc
-        return [direction(column) for column in self.columns]
+        columns: list[ColumnElement[Any]] = [within.c[self.query.sort]]
+        if self.query.sort != "name":
+            columns.append(_id(within))
+        return [direction(column) for column in columns]
 
-    def beyond(self, cursor: Cursor) -> ColumnElement[bool]:
+    def beyond(self, cursor: Cursor, within: Table = items) -> ColumnElement[bool]:
         up = (cursor.dir == "asc") == (cursor.way == "next")
-        column, number = items.c[cursor.sort], items.c.id
+        column, number = within.c[cursor.sort], _id(within)
         if cursor.sort == "name":
             return column > cursor.value if up else column < cursor.value
         value = Decimal(cursor.value)
@@ -113,6 +138,19 @@ class _Order:
 
     def cursor(self, row: Any, way: str) -> str:  # noqa: ANN401  a row of SHOWN
         return str(Cursor(self.query.sort, self.query.dir, way, row.id, str(getattr(row, self.query.sort))))
+
+
+class _Part(NamedTuple):
+    """Which rows of a list are wanted: so many, from its beginning or its end, or from a cursor on."""
+
+    limit: int
+    offset: int = 0
+    cursor: Cursor | None = None
+    backwards: bool = False
+
+
+_Source = Callable[[_Part], Select[Any]]
+"""Makes the statement that reads a part of a list."""
 
 
 def page(connection: Connection, query: ListQuery, cursor: Cursor | None) -> Page:
@@ -127,23 +165,49 @@ def page(connection: Connection, query: ListQuery, cursor: Cursor | None) -> Pag
     offset = (query.page - 1) * query.size
     if not query.q:
         total = connection.execute(select(catalogue_version.c.item_count)).scalar_one()
-        source = select(*SHOWN).with_hint(items, f"FORCE INDEX ({_INDEXES[query.sort]})", "mysql")
         if cursor:
-            return _from_cursor(connection, source, order, cursor, total, exact=True)
+            return _from_cursor(connection, _scanned(order), order, cursor, total, exact=True)
         return _by_number(connection, order, offset, total)
     terms = sorted(set(query.q.split()), key=len, reverse=True)
     found = _find(connection, terms)
-    if found is None:
-        total, exact = COUNTED_MAX, False
-        matches, index = _contain(terms), _INDEXES[query.sort]
-    else:
-        total, exact = len(found), True
-        matches, index = items.c.id.in_(found), "PRIMARY"
-    source = select(*SHOWN).where(matches).with_hint(items, f"FORCE INDEX ({index})", "mysql")
+    total, exact = min(len(found), COUNTED_MAX), len(found) <= COUNTED_MAX
+    source = _source(connection, order, terms, found)
     if cursor:
         return _from_cursor(connection, source, order, cursor, total, exact=exact)
-    rows = connection.execute(source.order_by(*order.by()).limit(query.size + 1).offset(offset)).all()
+    rows = connection.execute(source(_Part(query.size + 1, offset))).all()
     return _made(order, list(rows[: query.size]), total, exact, more=len(rows) > query.size, before=offset > 0)
+
+
+def _scanned(order: _Order, condition: ColumnElement[bool] | None = None, index: str | None = None) -> _Source:
+    """Read the items in the order of an index."""
+
+    def source(part: _Part) -> Select[Any]:
+        wanted = select(*SHOWN).with_hint(items, f"FORCE INDEX ({index or _INDEXES[order.query.sort]})", "mysql")
+        if condition is not None:
+            wanted = wanted.where(condition)
+        if part.cursor:
+            wanted = wanted.where(order.beyond(part.cursor))
+        return wanted.order_by(*order.by(backwards=part.backwards)).limit(part.limit).offset(part.offset)
+
+    return source
+
+
+def _merged(order: _Order, words: list[str], others: list[str]) -> _Source:
+    """Read the items that have one of a few words, each word's in the order of its index."""
+    index = _WORD_INDEXES[order.query.sort]
+
+    def source(part: _Part) -> Select[Any]:
+        every = select(item_words.c.item_id).with_hint(item_words, f"FORCE INDEX ({index})", "mysql")
+        every = every.where(_contain(others, item_words)).limit(part.offset + part.limit)
+        every = every.order_by(*order.by(backwards=part.backwards, within=item_words))
+        if part.cursor:
+            every = every.where(order.beyond(part.cursor, item_words))
+        # An item that has two of the words is there once.
+        ids = union(*(every.where(item_words.c.word == word) for word in words)).subquery()
+        wanted = select(*SHOWN).prefix_with("STRAIGHT_JOIN").select_from(ids).join(items, items.c.id == ids.c.item_id)
+        return wanted.order_by(*order.by(backwards=part.backwards)).limit(part.limit).offset(part.offset)
+
+    return source
 
 
 def _made(order: _Order, rows: list[Any], total: int, exact: bool, *, more: bool, before: bool) -> Page:
@@ -154,17 +218,16 @@ def _made(order: _Order, rows: list[Any], total: int, exact: bool, *, more: bool
 
 
 def _from_cursor(
-    connection: Connection, source: Select[Any], order: _Order, cursor: Cursor, total: int, *, exact: bool
+    connection: Connection, source: _Source, order: _Order, cursor: Cursor, total: int, *, exact: bool
 ) -> Page:
     size, backwards = order.query.size, cursor.way == "previous"
-    wanted = source.where(order.beyond(cursor)).order_by(*order.by(backwards=backwards)).limit(size + 1)
-    rows = list(connection.execute(wanted).all())
+    rows = list(connection.execute(source(_Part(size + 1, cursor=cursor, backwards=backwards))).all())
     if not backwards:
         return _made(order, rows[:size], total, exact, more=len(rows) > size, before=True)
     if len(rows) > size:
         return _made(order, rows[size - 1 :: -1], total, exact, more=True, before=True)
     # Nothing but the first page is so near the beginning, and it is a full one.
-    rows = list(connection.execute(source.order_by(*order.by()).limit(size + 1)).all())
+    rows = list(connection.execute(source(_Part(size + 1))).all())
     return _made(order, rows[:size], total, exact, more=len(rows) > size, before=False)
 
 
@@ -185,22 +248,30 @@ def _by_number(connection: Connection, order: _Order, offset: int, total: int) -
     return _made(order, list(rows), total, True, more=offset + number < total, before=offset > 0)
 
 
-def _find(connection: Connection, terms: list[str]) -> list[int] | None:
-    """Return the ids of all items whose names contain all terms; None when these are more than `COUNTED_MAX`."""
+def _find(connection: Connection, terms: list[str]) -> list[int]:
+    """Return the ids of all items whose names contain all terms, or of `COUNTED_MAX` and one of them."""
     for term in terms[:_SELECTIVE_TERMS]:
         found = _ids(connection, _having(term))
+        if not found or len(terms) == 1:
+            return found
         if len(found) <= COUNTED_MAX:
-            if not found or len(terms) == 1:
-                return found
             among = select(items.c.id).with_hint(items, "FORCE INDEX (PRIMARY)", "mysql")
             return _ids(connection, among.where(items.c.id.in_(found), _contain(terms)))
-    if len(terms) == 1:
-        return None
     # Each alone is common; not so, perhaps, all together.
-    one = _having(terms[0]).subquery()
-    both = select(one.c.item_id).prefix_with("STRAIGHT_JOIN").join(items, items.c.id == one.c.item_id)
-    found = _ids(connection, both.where(_contain(terms)))
-    return found if len(found) <= COUNTED_MAX else None
+    return _ids(connection, _having(terms[0]).where(_contain(terms[1:], item_words)))
+
+
+def _source(connection: Connection, order: _Order, terms: list[str], found: list[int]) -> _Source:
+    """Choose how the items that were found are read in their order."""
+    if len(found) > _SORTED_MAX:
+        for term in terms:
+            words = select(word_parts.c.word).distinct().where(*_beginning(term)).limit(_MERGED_WORDS + 1)
+            having = list(connection.execute(words).scalars())
+            if len(having) <= _MERGED_WORDS:
+                return _merged(order, having, [other for other in terms if other != term])
+    if len(found) <= COUNTED_MAX:
+        return _scanned(order, items.c.id.in_(found), "PRIMARY")
+    return _scanned(order, _contain(terms))
 
 
 def _ids(connection: Connection, statement: Select[Any]) -> list[int]:
@@ -208,15 +279,24 @@ def _ids(connection: Connection, statement: Select[Any]) -> list[int]:
 
 
 def _having(term: str) -> Select[tuple[int]]:
+    joined = select(item_words.c.item_id).distinct().prefix_with("STRAIGHT_JOIN").select_from(word_parts)
+    return joined.join(item_words, item_words.c.word == word_parts.c.word).where(*_beginning(term))
+
+
+def _beginning(term: str) -> list[ColumnElement[bool]]:
     conditions = [_like(word_parts.c.part, f"{_escaped(term[:_PART])}%")]
     if len(term) > _PART:
         conditions.append(_like(word_parts.c.word, f"%{_escaped(term)}%"))
-    joined = select(item_words.c.item_id).distinct().prefix_with("STRAIGHT_JOIN").select_from(word_parts)
-    return joined.join(item_words, item_words.c.word == word_parts.c.word).where(*conditions)
+    return conditions
 
 
-def _contain(terms: list[str]) -> ColumnElement[bool]:
-    return and_(*(_like(func.lower(func.upper(items.c.name)), f"%{_escaped(term)}%") for term in terms))
+def _contain(terms: list[str], within: Table = items) -> ColumnElement[bool]:
+    name = func.lower(func.upper(within.c.name))
+    return and_(true(), *(_like(name, f"%{_escaped(term)}%") for term in terms))
+
+
+def _id(within: Table) -> ColumnElement[Any]:
+    return items.c.id if within is items else item_words.c.item_id
 
 
 def _no_cursor() -> ProblemError:

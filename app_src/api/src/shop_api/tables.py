@@ -37,12 +37,16 @@ catalogue_version = Table(
     Column("seeded_at", DateTime),
 )
 
-# Which item has which word in its name, and the parts of these words: kept by MySQL, see migration 0003.
+# Which item has which word in its name, with what lists are sorted by, and the parts of these words: kept by MySQL,
+# see migrations 0003 and 0004.
 item_words = Table(
     "item_words",
     metadata,
     Column("word", String(120), primary_key=True),
-    Column("item_id", ForeignKey("items.id"), primary_key=True),
+    Column("name", String(120), primary_key=True),
+    Column("item_id", ForeignKey("items.id"), nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("price", Numeric(9, 2), nullable=False),
 )
 
 word_parts = Table(
