@@ -16,6 +16,11 @@ from urllib.parse import quote
 
 import yaml
 
+# What these tests speak to stands behind a load balancer: they show its key.
+HAPROXY_KEY = secrets.token_urlsafe(18)
+KEY_HEADER = "X-Service-Key"
+AS_HAPROXY = {KEY_HEADER: HAPROXY_KEY}
+
 VARIANTS = Path(__file__).parent / "variants"
 TMP = "/tmp"  # noqa: S108  in containers of our own
 HARDENED = ["--read-only", "--tmpfs", TMP, "--tmpfs", "/run", "--cap-drop", "ALL"]
@@ -109,7 +114,7 @@ class Client:
 
     def request(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Reply:
         """Send a request; a body that is not bytes is sent as JSON."""
-        sent = dict(headers or {})
+        sent = AS_HAPROXY | (headers or {})
         if body is not None:
             sent.setdefault("Content-Type", "application/json")
         payload = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
@@ -200,8 +205,9 @@ class Stack:
         self.subnet = ""
         # The last number of the addresses that are fixed.
         self.hosts = {"mysql": 10, "redis": 11}
-        for name in ("shop_mysql_password", "shop_redis_password"):
-            (directory / name).write_text(self.password + "\n")
+        passwords = dict.fromkeys(("shop_mysql_password", "shop_redis_password"), self.password)
+        for name, secret in {**passwords, "shop_service_key": HAPROXY_KEY}.items():
+            (directory / name).write_text(secret + "\n")
             (directory / name).chmod(0o444)
         directory.chmod(0o755)
 
