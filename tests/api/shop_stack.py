@@ -20,7 +20,12 @@ import yaml
 
 sys.path.append(str(Path(__file__).parents[1] / "unit"))
 
-from plugin import load  # noqa: E402
+from plugin import load
+
+# What these tests speak to stands behind a load balancer: they show its key.
+HAPROXY_KEY = secrets.token_urlsafe(18)
+KEY_HEADER = "X-Service-Key"
+AS_HAPROXY = {KEY_HEADER: HAPROXY_KEY}
 
 VARIANTS = Path(__file__).parent / "variants"
 TMP = "/tmp"  # noqa: S108  in containers of our own
@@ -131,7 +136,7 @@ class Client:
 
     def request(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Reply:
         """Send a request; a body that is not bytes is sent as JSON."""
-        sent = dict(headers or {})
+        sent = AS_HAPROXY | (headers or {})
         if body is not None:
             sent.setdefault("Content-Type", "application/json")
         payload = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
@@ -223,7 +228,8 @@ class Stack:
         # The last number of the addresses that are fixed.
         self.hosts = {"mysql": 10, "redis": 11}
         self.ca = CERTIFICATE.make_authority()
-        write_files(directory, dict.fromkeys(("shop_mysql_password", "shop_redis_password"), self.password + "\n"))
+        files = dict.fromkeys(("shop_mysql_password", "shop_redis_password"), self.password + "\n")
+        write_files(directory, files | {"shop_service_key": HAPROXY_KEY + "\n"})
 
     def start(self) -> None:
         """Start all of it."""
@@ -245,7 +251,9 @@ class Stack:
             *REDIS_TLS,
         ]
         publish = ["-p", f"127.0.0.1:{self.redis_port}:6379"]
-        self._run("redis", ["--user", "999:999", *publish, *tls["redis"]], [*redis, "--maxmemory-policy", "volatile-lru"])
+        self._run(
+            "redis", ["--user", "999:999", *publish, *tls["redis"]], [*redis, "--maxmemory-policy", "volatile-lru"]
+        )
         wait_until(lambda: self.sql("SELECT 1", check=False) == "1", 180, "MySQL answers")
         self.sql("CREATE DATABASE shop")
         for account in ACCOUNTS:

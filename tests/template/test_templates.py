@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,7 +60,7 @@ def test_haproxy_accepts_its_configuration_without_a_warning(rendered: Path) -> 
 
 
 def test_haproxy_refuses_a_broken_configuration(rendered: Path, tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
+    shutil.copytree(rendered, tmp_path, dirs_exist_ok=True)
     broken = (rendered / "haproxy.cfg").read_text().replace("default_backend web", "default_backend nowhere")
     (tmp_path / "haproxy.cfg").write_text(broken)
     with pytest.raises(AssertionError, match="nowhere"):
