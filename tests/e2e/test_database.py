@@ -13,6 +13,7 @@ import json, os, sys
 import MySQLdb
 password = open("/etc/shopfleet/shop_mysql_password").read().strip()
 settings = {key: os.environ["SHOP_MYSQL_" + key.upper()] for key in ("host", "user", "database")}
+settings |= {"ssl_mode": "VERIFY_IDENTITY", "ssl": {"ca": os.environ["SHOP_MYSQL_CA"]}}
 errors = []
 for statement in json.loads(sys.argv[1]):
     connection = MySQLdb.connect(port=int(os.environ["SHOP_MYSQL_PORT"]), password=password, **settings)

@@ -68,7 +68,8 @@ DENIED_TO_BOTH = [
 
 def run_sql(host: Host, user: str, password: str, statement: str) -> tuple[int, str]:
     ask = (
-        'exec mysql --no-defaults --socket=/run/mysqld/mysqld.sock --skip-column-names --user="$1" --execute="$2" shop'
+        "exec mysql --no-defaults --socket=/run/mysqld/mysqld.sock --ssl-mode=REQUIRED --skip-column-names"
+        ' --user="$1" --execute="$2" shop'
     )
     done = host.run("docker exec --env MYSQL_PWD=%s mysql sh -c %s sh %s %s", password, ask, user, statement)
     return done.rc, str(done.stdout if done.rc == 0 else done.stderr)
@@ -123,6 +124,12 @@ def test_the_accounts_do_what_their_services_do(host: Host, only_where_the_datab
 def test_root_logs_in_on_the_database_host_only(host: Host, only_where_the_database_is: bool) -> None:
     if only_where_the_database_is:
         assert as_root(host, "SELECT host FROM mysql.user WHERE user = 'root'") == ["localhost"]
+
+
+def test_every_account_but_roots_is_for_tls_only(host: Host, only_where_the_database_is: bool) -> None:
+    if only_where_the_database_is:
+        accounts = as_root(host, "SELECT user FROM mysql.user WHERE ssl_type = 'ANY' ORDER BY user")
+        assert accounts == sorted(RIGHTS)
 
 
 def test_nobody_logs_in_without_a_password(host: Host, only_where_the_database_is: bool) -> None:

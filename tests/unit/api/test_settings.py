@@ -17,6 +17,9 @@ GOOD = {
 def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, value in GOOD.items():
         monkeypatch.setenv(name, value)
+    (tmp_path / "ca.pem").touch()
+    for server in ("MYSQL", "REDIS"):
+        monkeypatch.setenv(f"SHOP_{server}_CA", str(tmp_path / "ca.pem"))
     (tmp_path / "shop_mysql_password").write_text("mysql secret\n")
     (tmp_path / "shop_redis_password").write_text("redis secret\n")
     (tmp_path / "shop_service_key").write_text("service key secret\n")
@@ -42,6 +45,8 @@ def test_settings_come_from_the_environment_and_files(secrets: Path) -> None:
         ("SHOP_MYSQL_PORT", "x", "Setting SHOP_MYSQL_PORT is wrong: "),
         ("SHOP_REDIS_HOST", "", "Setting SHOP_REDIS_HOST is wrong: "),
         ("SHOP_MYSQL_HOST", None, "Setting SHOP_MYSQL_HOST is missing."),
+        ("SHOP_MYSQL_CA", None, "Setting SHOP_MYSQL_CA is missing."),
+        ("SHOP_REDIS_CA", "/nonexistent", "Setting SHOP_REDIS_CA is wrong: path does not point to a file."),
     ],
 )
 def test_a_wrong_setting_is_named(
