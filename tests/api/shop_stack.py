@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import jinja2
 import redis
 import yaml
 
@@ -50,6 +51,7 @@ CERTIFICATE = load("lookup/certificate.py")
 
 ROOT = Path(__file__).resolve().parents[2]
 # The accounts and their rights are the deployment's own.
+REDIS_USERS = (ROOT / "roles/service/templates/redis/users.acl.j2").read_text()
 ACCOUNTS = yaml.safe_load((ROOT / "roles/database/defaults/main.yml").read_text())["database_accounts"]
 
 
@@ -242,18 +244,17 @@ class Stack:
             "redis-server",
             "--bind",
             "0.0.0.0",
-            "--requirepass",
-            self.password,
+            "--aclfile",
+            "/users.acl",
             "--save",
             "",
             "--appendonly",
             "no",
             *REDIS_TLS,
         ]
-        publish = ["-p", f"127.0.0.1:{self.redis_port}:6379"]
-        self._run(
-            "redis", ["--user", "999:999", *publish, *tls["redis"]], [*redis, "--maxmemory-policy", "volatile-lru"]
-        )
+        users = ["--volume", f"{self._redis_users()}:/users.acl:ro"]
+        options = ["--user", "999:999", "-p", f"127.0.0.1:{self.redis_port}:6379", *users, *tls["redis"]]
+        self._run("redis", options, [*redis, "--maxmemory-policy", "volatile-lru"])
         wait_until(lambda: self.sql("SELECT 1", check=False) == "1", 180, "MySQL answers")
         self.sql("CREATE DATABASE shop")
         for account in ACCOUNTS:
@@ -289,6 +290,14 @@ class Stack:
         """Return a client of Redis."""
         ca = str(self.secrets / "ca.pem")
         return redis.Redis("127.0.0.1", self.redis_port, password=self.password, ssl=True, ssl_ca_certs=ca, **options)
+
+    def _redis_users(self) -> Path:
+        """Write down the deployment's own users, and in place of the default one a user for the tests."""
+        users = jinja2.Template(REDIS_USERS).render(catalogue_redis_password=self.password)
+        file = self.secrets / "users.acl"
+        file.write_text(users.replace("user default reset", f"user default on >{self.password} ~* &* +@all") + "\n")
+        file.chmod(0o444)
+        return file
 
     def _create_network(self) -> None:
         for _ in range(20):
@@ -336,6 +345,7 @@ class Stack:
             "SHOP_REDIS_PORT": "6379",
             "SHOP_MYSQL_CA": "/etc/shopfleet/ca.pem",
             "SHOP_REDIS_CA": "/etc/shopfleet/ca.pem",
+            "SHOP_REDIS_USER": "cache",
             **more,
         }
         options = [part for key, value in values.items() for part in ("--env", f"{key}={value}")]

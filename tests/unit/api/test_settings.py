@@ -10,6 +10,7 @@ GOOD = {
     "SHOP_MYSQL_HOST": "10.0.0.1",
     "SHOP_MYSQL_USER": "admin_api",
     "SHOP_REDIS_HOST": "10.0.0.2",
+    "SHOP_REDIS_USER": "cache",
 }
 
 

@@ -65,6 +65,7 @@ class MysqlSettings(_Base):
 class RedisSettings(_Base):
     """How to reach Redis."""
 
+    redis_user: str = Field(min_length=1)
     redis_host: str = Field(min_length=1)
     redis_port: int = Field(default=6379, ge=1, le=65535)
     redis_password: SecretStr = Field(min_length=1)
