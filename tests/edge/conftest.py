@@ -6,25 +6,18 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
-for part in ("api", "stack", "edge"):
-    sys.path.insert(0, str(Path(__file__).parents[1] / part))
+sys.path.insert(0, str(Path(__file__).parents[1] / "api"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "stack"))
+sys.path.insert(0, str(Path(__file__).parent))
 
-from edge import Edge, render
+from edge import Edge, OpenEdge, render
 from recorder import OK, Recorder
 from shop_stack import docker
 
 IMAGE = "SHOP_TEST_HAPROXY_IMAGE"
-
-
-class OpenEdge(Protocol):
-    """Opens one more HAProxy, with settings of the catalogue and changes to the rendered configuration."""
-
-    def __call__(self, change: Callable[[str], str] = ..., **settings: object) -> Edge:
-        """Open it."""
 
 
 @pytest.fixture(scope="session")
