@@ -64,6 +64,7 @@ def test_haproxy_refuses_a_broken_configuration(rendered: Path, tmp_path: Path) 
     tmp_path.chmod(0o755)
     broken = (rendered / "haproxy.cfg").read_text().replace("default_backend web", "default_backend nowhere")
     (tmp_path / "haproxy.cfg").write_text(broken)
+    make_certificate(tmp_path)
     with pytest.raises(AssertionError, match="nowhere"):
         run_in(image("SHOP_TEST_HAPROXY_IMAGE"), tmp_path, "haproxy", "-c", "-f", "/etc/shopfleet/haproxy.cfg")
 
