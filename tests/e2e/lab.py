@@ -124,6 +124,11 @@ class Lab:
         """The shop's address on this machine."""
         return str(self.facts["shop_url"])
 
+    @property
+    def https_url(self) -> str:
+        """The same by https."""
+        return str(self.facts["shop_https_url"])
+
     @cached_property
     def image(self) -> str:
         """The image that the hosts are made from: it has what a stranger's machine needs, too."""

@@ -2,29 +2,23 @@
 
 import os
 import secrets
+import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
-for part in ("api", "stack", "edge"):
-    sys.path.insert(0, str(Path(__file__).parents[1] / part))
+sys.path.insert(0, str(Path(__file__).parents[1] / "api"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "stack"))
+sys.path.insert(0, str(Path(__file__).parent))
 
-from edge import Edge, render
+from edge import Edge, OpenEdge, render
 from recorder import OK, Recorder
 from shop_stack import docker
 
 IMAGE = "SHOP_TEST_HAPROXY_IMAGE"
-
-
-class OpenEdge(Protocol):
-    """Opens one more HAProxy, with settings of the catalogue and changes to the rendered configuration."""
-
-    def __call__(self, change: Callable[[str], str] = ..., **settings: object) -> Edge:
-        """Open it."""
 
 
 @pytest.fixture(scope="session")
@@ -54,19 +48,25 @@ def open_edge(network: str, behind: Recorder, tmp_path_factory: pytest.TempPathF
     ]
     instances.append({"name": "haproxy", "service": "haproxy", "ports": {"api": port, "admin-api": port}})
     instances += [{"name": name, "service": name, "ports": {name: port}} for name in ("mysql", "redis")]
-    with ExitStack() as opened:
+    opened: list[Edge] = []
 
-        def open_one(change: Callable[[str], str] = str, **settings: object) -> Edge:
-            folder = tmp_path_factory.mktemp("edge")
-            render(folder, instances, settings)
-            configuration = folder / "haproxy.cfg"
-            configuration.write_text(change(configuration.read_text()))
-            edge = Edge(image, network, folder)
-            opened.callback(edge.remove)
-            edge.wait()
-            return edge
+    @cache
+    def rendered(**settings: object) -> Path:
+        folder = tmp_path_factory.mktemp("rendered")
+        render(folder, instances, settings)
+        return folder
 
-        yield open_one
+    def open_one(change: Callable[[str], str] = str, **settings: object) -> Edge:
+        folder = tmp_path_factory.mktemp("edge")
+        shutil.copytree(rendered(**settings), folder, dirs_exist_ok=True)
+        configuration = folder / "haproxy.cfg"
+        configuration.write_text(change(configuration.read_text()))
+        opened.append(Edge(image, network, folder))
+        opened[-1].wait()
+        return opened[-1]
+
+    yield open_one
+    docker("rm", "--force", "--volumes", *(edge.name for edge in opened), check=False)
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,14 @@
 """A server that believes whatever it is sent, and remembers it."""
 
+import re
 import socket
 import socketserver
 import threading
+from contextlib import suppress
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nServer: Permissive\r\n\r\nok\n"
+# What claims to be longer is not waited for.
+LONGEST = 10**6
 HEALTH_CHECK = b"GET /healthz "
 
 
@@ -27,10 +31,9 @@ class Recorder:
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
-                while head := recorder._head(self.request):
-                    if not head.startswith(HEALTH_CHECK):
-                        recorder.heads.append(head)
-                    self.request.sendall(recorder.answer if not head.startswith(HEALTH_CHECK) else OK)
+                with suppress(ConnectionError):
+                    while recorder._serve(self.request):
+                        pass
 
         class Server(socketserver.ThreadingTCPServer):
             daemon_threads = True
@@ -51,25 +54,21 @@ class Recorder:
         pairs = (line.split(":", 1) for line in head.decode("latin-1").split("\r\n")[1:] if ":" in line)
         return {name.lower(): value.strip() for name, value in pairs}
 
-    @staticmethod
-    def _head(connection: socket.socket) -> bytes:
-        """Read a head, whose end is an empty line of whatever kind, and the body that is there already."""
+    def _serve(self, connection: socket.socket) -> bool:
+        """Answer a request; its head ends with an empty line of whatever kind. Return whether there was any."""
         data = b""
         while not (b"\r\n\r\n" in data or b"\n\n" in data):
-            try:
-                chunk = connection.recv(65536)
-            except OSError:
-                return b""
-            if not chunk:
-                return data
-            data += chunk
-        head, _, body = data.replace(b"\n\n", b"\r\n\r\n", 1).partition(b"\r\n\r\n")
-        length = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-        wanted = length[0].split(b":")[1].strip() if length else b""
-        missing = int(wanted) - len(body) if wanted.isdigit() else 0
-        while missing > 0:
             chunk = connection.recv(65536)
+            data += chunk
             if not chunk:
                 break
+        head, _, body = data.replace(b"\n\n", b"\r\n\r\n", 1).partition(b"\r\n\r\n")
+        is_health_check = head.startswith(HEALTH_CHECK)
+        if head and not is_health_check:
+            self.heads.append(head)
+        length = re.findall(rb"^content-length: *(\d+)\r?$", head.lower(), re.MULTILINE)
+        missing = int(length[0]) - len(body) if length else 0
+        while 0 < missing < LONGEST and (chunk := connection.recv(65536)):
             missing -= len(chunk)
-        return head
+        connection.sendall(OK if is_health_check else self.answer)
+        return bool(head)

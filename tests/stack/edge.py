@@ -1,19 +1,15 @@
 """HAProxy as the role configures it, for servers wherever they are, with a certificate of the tests' own."""
 
-import datetime
-import ipaddress
 import json
 import os
 import secrets
 import subprocess
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import requests
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from edge_certificate import make_certificate
 from shop_stack import HARDENED, docker, free_port, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,33 +17,6 @@ ROOT = Path(__file__).resolve().parents[2]
 UNLIMITED = {"catalogue_writes_per_minute": 10**6, "catalogue_logins_per_minute": 10**6}
 
 Settings = Mapping[str, str]
-
-
-def make_certificate(folder: Path) -> Path:
-    """Write `edge.pem` and `edge.pem.key` for this machine's own names; return the former, to be trusted."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    certificate, private = folder / "edge.pem", folder / "edge.pem.key"
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(key.private_bytes(*form))
-    # HAProxy's user reads it.
-    private.chmod(0o444)
-    return certificate
 
 
 def render(folder: Path, instances: Sequence[Mapping[str, object]], settings: Mapping[str, object]) -> None:
@@ -104,15 +73,22 @@ class Edge:
         return docker("inspect", "--format", template, self.name)
 
     def wait(self) -> None:
-        """Wait until a server behind it answers."""
-        wait_until(partial(self._serves, self.https_url), 20, f"{self.name} serves pages")
+        """Wait until it answers."""
+        wait_until(self._answers, 20, f"{self.name} answers")
 
     def remove(self) -> None:
         """Remove it."""
         docker("rm", "--force", "--volumes", self.name, check=False)
 
-    def _serves(self, url: str) -> bool:
+    def _answers(self) -> bool:
         try:
-            return requests.get(url, verify=str(self.certificate), timeout=2).ok
+            return requests.get(f"{self.https_url}/error.css", verify=str(self.certificate), timeout=2).ok
         except requests.RequestException:
             return False
+
+
+class OpenEdge(Protocol):
+    """Opens one more HAProxy, with settings of the catalogue and changes to the rendered configuration."""
+
+    def __call__(self, change: Callable[[str], str] = ..., **settings: object) -> Edge:
+        """Open it."""

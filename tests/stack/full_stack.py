@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
-sys.path += [str(TESTS / "api"), str(TESTS / "web"), str(TESTS / "stack")]
+sys.path += [str(TESTS / part) for part in ("api", "web", "stack", "shared")]
 
 import requests  # noqa: E402
 from edge import Settings, render  # noqa: E402

@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from edge_certificate import make_certificate
 from images_under_test import image
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +32,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=True,
         env=environment,
     )
+    make_certificate(folder)
     return folder
 
 
@@ -63,6 +65,7 @@ def test_haproxy_refuses_a_broken_configuration(rendered: Path, tmp_path: Path) 
     shutil.copytree(rendered, tmp_path, dirs_exist_ok=True)
     broken = (rendered / "haproxy.cfg").read_text().replace("default_backend web", "default_backend nowhere")
     (tmp_path / "haproxy.cfg").write_text(broken)
+    make_certificate(tmp_path)
     with pytest.raises(AssertionError, match="nowhere"):
         run_in(image("SHOP_TEST_HAPROXY_IMAGE"), tmp_path, "haproxy", "-c", "-f", "/etc/shopfleet/haproxy.cfg")
 
@@ -80,6 +83,13 @@ def test_haproxy_leaves_a_worker_of_apache_to_the_health_checks(rendered: Path, 
     assert workers
     assert set(bounds) == {"maxconn", "pool-max-conn"}
     assert sum(bounds.values()) < int(workers[1])
+
+
+@pytest.mark.parametrize(("of", "path"), [("", "app_src/web/php.ini"), ("import", "app_src/web/shopfleet.conf")])
+def test_haproxy_and_php_take_the_same_from_a_form(rendered: Path, of: str, path: str) -> None:
+    (kibibytes,) = re.findall(r"post_max_size =? ?(\d+)K", (ROOT / path).read_text())
+    limits = re.findall(r"413 if .*content-length\) gt (\d+) }( !)?", (rendered / "haproxy.cfg").read_text())
+    assert [int(limit) for limit, but in limits if bool(but) == (not of)] == [int(kibibytes) * 1024]
 
 
 def test_mysqld_accepts_its_configuration(rendered: Path) -> None:

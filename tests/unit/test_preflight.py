@@ -12,7 +12,13 @@ from types import ModuleType
 import pytest
 
 SCRIPT = Path(__file__).resolve().parents[2] / "roles/lab/files/preflight.py"
-GOOD = {"LAB_SUBNET": "10.60.0.0/16", "SHOP_HTTP_PORT": "80", "LAB_DEBIAN": "12", "LAB_NAME": "shopfleet"}
+GOOD = {
+    "LAB_SUBNET": "10.60.0.0/16",
+    "SHOP_HTTP_PORT": "80",
+    "SHOP_HTTPS_PORT": "443",
+    "LAB_DEBIAN": "12",
+    "LAB_NAME": "shopfleet",
+}
 
 
 def load() -> ModuleType:
@@ -47,6 +53,7 @@ def test_default_settings_are_good() -> None:
         ("SHOP_HTTP_PORT", "0"),
         ("SHOP_HTTP_PORT", "65536"),
         ("SHOP_HTTP_PORT", "http"),
+        ("SHOP_HTTPS_PORT", "https"),
         ("LAB_SUBNET", "10.60.0.0/24"),
         ("LAB_SUBNET", "10.60.0.1/16"),
         ("LAB_SUBNET", "fd00::/16"),
@@ -59,21 +66,22 @@ def test_a_bad_setting_is_named_with_its_value(name: str, value: str) -> None:
     assert problem.startswith(f"{name} is '{value}': set it to ")
 
 
-def test_a_port_that_is_held_is_a_problem() -> None:
+@pytest.mark.parametrize(("setting", "other"), [("SHOP_HTTP_PORT", 8080), ("SHOP_HTTPS_PORT", 8443)])
+def test_a_port_that_is_held_is_a_problem(setting: str, other: int) -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         port = holder.getsockname()[1]
-        (problem,) = preflight.check_port(port, preflight.Docker())
+        (problem,) = preflight.check_port(port, preflight.Docker(), setting)
         assert problem.startswith(f"Port {port} of this machine is taken")
-        assert problem.endswith("type: SHOP_HTTP_PORT=8080 ./fleet up")
+        assert problem.endswith(f"type: {setting}={other} ./fleet up")
 
 
 def test_a_port_that_is_held_on_all_addresses_is_a_problem() -> None:
     with socket.socket() as holder:
         holder.bind(("", 0))
         holder.listen()
-        assert preflight.check_port(holder.getsockname()[1], preflight.Docker())
+        assert preflight.check_port(holder.getsockname()[1], preflight.Docker(), "SHOP_HTTP_PORT")
 
 
 def test_a_port_that_the_lab_itself_holds_is_none() -> None:
@@ -81,7 +89,8 @@ def test_a_port_that_the_lab_itself_holds_is_none() -> None:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         port = holder.getsockname()[1]
-        assert preflight.check_port(port, preflight.Docker(True, lab_ports=f"127.0.0.1:{port}->80/tcp")) == []
+        docker = preflight.Docker(True, lab_ports=f"127.0.0.1:{port}->80/tcp")
+        assert preflight.check_port(port, docker, "SHOP_HTTP_PORT") == []
 
 
 def test_a_port_that_was_just_given_up_is_none() -> None:
@@ -89,7 +98,7 @@ def test_a_port_that_was_just_given_up_is_none() -> None:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         port = holder.getsockname()[1]
-    assert preflight.check_port(port, preflight.Docker()) == []
+    assert preflight.check_port(port, preflight.Docker(), "SHOP_HTTP_PORT") == []
 
 
 def test_routes_are_read_as_the_kernel_writes_them(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parents[3]
 # The edge is the network's /24 number 10, the internal network its number 20: 32 of them fill a /19.
 LONGEST_PREFIX = 19
 GIGABYTE = 10**9
+# Settings that are ports of this machine, and what to try instead.
+PORTS = {"SHOP_HTTP_PORT": 8080, "SHOP_HTTPS_PORT": 8443}
 
 
 @dataclass(frozen=True)
@@ -146,9 +148,10 @@ def check_settings(settings: Mapping[str, str]) -> list[str]:
         Problems.
     """
     problems = []
-    port = settings["SHOP_HTTP_PORT"]
-    if not port.isdecimal() or not 1 <= int(port) <= 65535:
-        problems.append(f"SHOP_HTTP_PORT is '{port}': set it to a number from 1 to 65535.")
+    for name in PORTS:
+        port = settings[name]
+        if not port.isdecimal() or not 1 <= int(port) <= 65535:
+            problems.append(f"{name} is '{port}': set it to a number from 1 to 65535.")
     subnet = settings["LAB_SUBNET"]
     try:
         fits = IPv4Network(subnet).prefixlen <= LONGEST_PREFIX
@@ -184,12 +187,13 @@ def port_is_taken(port: int) -> bool:
     return False
 
 
-def check_port(port: int, docker: Docker) -> list[str]:
-    """Check that the shop's port is free, or held by the lab itself.
+def check_port(port: int, docker: Docker, setting: str) -> list[str]:
+    """Check that a port of the shop is free, or held by the lab itself.
 
     Args:
         port: The port on 127.0.0.1.
         docker: What Docker answered.
+        setting: Name of the setting that holds the port.
 
     Returns:
         Problems.
@@ -198,7 +202,7 @@ def check_port(port: int, docker: Docker) -> list[str]:
         return []
     holder = re.search(r'\("([^"]+)",pid=(\d+)', run("ss", "-Hltnp", f"sport = :{port}") or "")
     by_whom = f" by {holder[1]} (process {holder[2]})" if holder else ""
-    return [f"Port {port} of this machine is taken{by_whom}: stop that, or type: SHOP_HTTP_PORT=8080 ./fleet up"]
+    return [f"Port {port} of this machine is taken{by_whom}: stop that, or type: {setting}={PORTS[setting]} ./fleet up"]
 
 
 def check_subnet(subnet: IPv4Network, routes: Iterable[Route], lab: str) -> list[str]:
@@ -322,7 +326,8 @@ def main(arguments: list[str] | None = None) -> int:
     problems = check_machine(sys.platform, os.geteuid() == 0, docker) + check_settings(settings)
     if not problems:
         problems += check_data(docker, ROOT / ".fleet/secrets/lab")
-        problems += check_port(int(settings["SHOP_HTTP_PORT"]), docker)
+        for name in PORTS:
+            problems += check_port(int(settings[name]), docker, name)
         problems += check_subnet(IPv4Network(settings["LAB_SUBNET"]), read_routes(), settings["LAB_NAME"])
         in_docker = options.run_gb if docker.has_images else options.build_gb
         in_checkout = 0 if (ROOT / ".fleet/venv").is_dir() else options.checkout_gb
