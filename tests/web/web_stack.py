@@ -35,6 +35,9 @@ def admin_secrets(directory: Path) -> Path:
     return directory
 
 
+IMPORTS = {"SHOP_IMPORT_MAX_KIB": "512", "SHOP_IMPORT_FORM_KIB": "544", "SHOP_IMPORT_MAX_ROWS": "5000"}
+
+
 class WebContainer:
     """One container of the web image.
 
@@ -60,6 +63,7 @@ class WebContainer:
         self.name = f"{network}-{name}-{secrets.token_hex(3)}"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        environment = {**IMPORTS, **environment}
         settings = [part for key, value in environment.items() for part in ("--env", f"{key}={value}")]
         docker(
             *("run", "--detach", "--name", self.name, "--hostname", name, "--network", network, "--user", "33:33"),
