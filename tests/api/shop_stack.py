@@ -341,6 +341,8 @@ class Stack:
             "SHOP_MYSQL_PORT": "3306",
             "SHOP_MYSQL_DATABASE": "shop",
             "SHOP_MYSQL_USER": user,
+            "SHOP_IMPORT_MAX_KIB": "512",
+            "SHOP_IMPORT_MAX_ROWS": "5000",
             "SHOP_REDIS_HOST": self.address("redis"),
             "SHOP_REDIS_PORT": "6379",
             "SHOP_MYSQL_CA": "/etc/shopfleet/ca.pem",

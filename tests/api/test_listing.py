@@ -2,10 +2,12 @@
 
 import base64
 import itertools
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
+import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shop_stack import Client, Reply, Stack, item_path
@@ -195,9 +197,18 @@ def test_a_search_finds_what_contains_each_word(stack: Stack, read: Client) -> N
 @pytest.mark.usefixtures("empty")
 def test_a_search_follows_every_way_of_writing(stack: Stack, read: Client, admin: Client) -> None:
     def found(query: str) -> list[str]:
+        drifted = stack.sql(
+            "SELECT items.name, item_words.name, item_words.price, item_words.quantity"
+            " FROM shop.items LEFT JOIN shop.item_words ON item_words.item_id = items.id"
+            " WHERE NOT (BINARY items.name <=> BINARY item_words.name AND items.price <=> item_words.price"
+            " AND items.quantity <=> item_words.quantity)"
+        )
+        assert drifted == "", "what lists are sorted by is not what the items say"
         return names(read.get(url(q=query)))
 
     admin.put("Teapot", quantity=1, price="1")
+    admin.put("Teapot", quantity=2, price="3")
+    admin.request("PATCH", item_path("Teapot"), {"price": "4"})
     admin.put("Coffeepot", quantity=1, price="1")
     assert (found("pot"), found("tea")) == (["Coffeepot", "Teapot"], ["Teapot"])
     admin.request("PATCH", item_path("Teapot"), {"name": "Kettle"})
@@ -216,14 +227,20 @@ def test_a_search_follows_every_way_of_writing(stack: Stack, read: Client, admin
     assert (found("pot"), found("sau")) == (["Coffeepot"], ["Saucer"])
 
 
+Row = tuple[str, int, str]
+
+
 @pytest.fixture(scope="module")
-def crowd(stack: Stack) -> list[str]:
-    """So many items that some searches are answered in the other way; returns their names."""
+def crowd(stack: Stack) -> list[Row]:
+    """So many items that some searches are answered in the other way."""
     words = ["red", "blue", "mug"]
-    rows = [(f"{words[number % 2]} {words[2] if number % 3 else 'jug'} {number:04}", 1, "1") for number in range(3500)]
+    rows = [
+        (f"{words[n % 2]} {words[2] if n % 3 else 'jug'} {n:04}", n * 17 % 11, f"{n * 13 % 700}.50")
+        for n in range(3500)
+    ]
     stack.sql("DELETE FROM shop.items")
     fill(stack, rows)
-    return [name for name, _, _ in rows]
+    return rows
 
 
 @pytest.mark.parametrize(
@@ -244,17 +261,48 @@ def crowd(stack: Stack) -> list[str]:
         "g 3",
     ],
 )
-@pytest.mark.parametrize("direction", ["asc", "desc"])
-def test_common_words(read: Client, crowd: list[str], q: str, direction: str) -> None:
-    matches = sorted((name for name in crowd if all(term in name for term in q.split())), reverse=direction == "desc")
-    reply = read.get(url(q=q, size=20, dir=direction))
+@pytest.mark.parametrize(("sort", "direction"), SORTS)
+def test_common_words(read: Client, crowd: list[Row], q: str, sort: str, direction: str) -> None:
+    def key(row: Row) -> str | Decimal:
+        return row[0] if sort == "name" else Decimal(row[1] if sort == "quantity" else row[2])
+
+    down = direction == "desc"
+    # What is equal stays in the order of the ids, or of the ids backwards.
+    order = sorted(reversed(crowd) if down else crowd, key=key, reverse=down)
+    matches = [row[0] for row in order if all(term in row[0] for term in q.split())]
+    query: dict[str, Any] = {"q": q, "size": 20, "sort": sort, "dir": direction}
+    reply = read.get(url(**query))
     assert names(reply) == matches[:20]
     assert (reply.json["total"], reply.json["total_exact"]) == (min(len(matches), 1000), len(matches) <= 1000)
     assert reply.json["pages"] == -(-min(len(matches), 1000) // 20)
     assert (reply.json["next"] is None) == (len(matches) <= 20)
-    if len(matches) > 20:
-        second = read.get(url(q=q, size=20, dir=direction, page=2, cursor=reply.json["next"]))
-        assert names(second) == names(read.get(url(q=q, size=20, dir=direction, page=2))) == matches[20:40]
+    if len(matches) > 40:
+        second = read.get(url(**query, page=2, cursor=reply.json["next"]))
+        assert names(second) == names(read.get(url(**query, page=2))) == matches[20:40]
+        third = read.get(url(**query, page=3))
+        back = read.get(url(**query, page=2, cursor=third.json["previous"]))
+        assert names(back) == matches[20:40]
+
+
+def rows_read(stack: Stack) -> int:
+    """Return how many rows MySQL has read."""
+    status = stack.sql("SHOW GLOBAL STATUS LIKE 'Handler_read%'").splitlines()
+    return sum(int(line.split()[1]) for line in status)
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_common_word_is_found_without_a_look_at_other_items(
+    stack: Stack, read: Client, redis_client: redis.Redis
+) -> None:
+    fill(stack, [(f"other {n:05}", n % 1000, f"{n}.00") for n in range(15_000)])
+    # The last in every order.
+    fill(stack, [(f"zebra {n:04}", 5000 + n, f"{20_000 + n}.00") for n in range(1500)])
+    for sort in ("name", "price", "quantity"):
+        redis_client.flushall()
+        before = rows_read(stack)
+        reply = read.get(url(q="zebra", size=50, sort=sort))
+        assert (names(reply)[0], reply.json["total_exact"], reply.cache) == ("zebra 0000", False, "miss")
+        assert rows_read(stack) - before < 5000
 
 
 @settings(max_examples=150, deadline=None, derandomize=True, database=None)

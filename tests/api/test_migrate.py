@@ -77,6 +77,14 @@ def test_a_wrong_number_of_items_is_put_right(stack: Stack, read: Client, admin:
     assert stack.migrate() == {"changed": False, "schema": NEWEST, "seeded": 0}
 
 
+def test_a_number_that_is_too_small_stops_no_deletion(stack: Stack, admin: Client, name: str) -> None:
+    admin.put(name, quantity=1, price="1")
+    stack.sql("UPDATE shop.catalogue_version SET items = 0, version = version + 1")
+    assert admin.delete(name).status == 204
+    assert stack.sql("SELECT items FROM shop.catalogue_version") == "0"
+    stack.migrate()
+
+
 def test_what_nobody_asks_for_any_more_is_removed(stack: Stack, admin: Client, name: str) -> None:
     def upload(text: str) -> dict[str, str]:
         headers = {"Content-Type": "text/csv", "Idempotency-Key": text}

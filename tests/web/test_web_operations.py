@@ -157,6 +157,16 @@ def test_log_is_json_whatever_is_asked_for(fleet: Fleet, stand_in: StandInApi) -
     assert any(line.get("client") == "10.0.0.9" for line in lines)
 
 
+def test_every_worker_is_there_before_the_first_burst(fleet: Fleet) -> None:
+    web = fleet.another({"SHOP_ROLE": "shop", "SHOP_API_URL": fleet.stand_in.url})
+    try:
+        web.wait()
+        # The parent, and as many as the configuration allows.
+        wait_until(lambda: docker("top", web.name).count("apache2 ") == 33, 10, "32 workers are there")
+    finally:
+        web.remove()
+
+
 def test_stops_gracefully(fleet: Fleet) -> None:
     web = fleet.another({"SHOP_ROLE": "shop", "SHOP_API_URL": fleet.stand_in.url})
     try:

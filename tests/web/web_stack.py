@@ -23,6 +23,7 @@ SEED = Path(__file__).parents[2] / "app_src" / "seed" / "items.csv"
 VOID = {"meta", "link", "input", "br", "hr", "path"}
 HOSTNAME = "web-under-test"
 USER, PASSWORD = "admin", "correct horse"
+IMPORTS = {"SHOP_IMPORT_MAX_KIB": "512", "SHOP_IMPORT_FORM_KIB": "544", "SHOP_IMPORT_MAX_ROWS": "5000"}
 
 
 def web_secrets(directory: Path, own_key: str = HAPROXY_KEY, haproxy_key: str = HAPROXY_KEY) -> Path:
@@ -76,6 +77,7 @@ class WebContainer:
         self.name = f"{network}-{name}-{secrets.token_hex(3)}"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        environment = {**IMPORTS, **environment}
         settings = [part for key, value in environment.items() for part in ("--env", f"{key}={value}")]
         docker(
             *("run", "--detach", "--name", self.name, "--hostname", name, "--network", network, "--user", "33:33"),

@@ -15,6 +15,7 @@ final readonly class Config
         public string $adminApiUrl,
         public Money $money,
         public int $lowStock,
+        public int $importRows,
         public string $hostname,
         #[\SensitiveParameter]
         public string $serviceKey,
@@ -29,6 +30,7 @@ final readonly class Config
             adminApiUrl: rtrim(self::env('SHOP_ADMIN_API_URL'), '/'),
             money: Money::fromJson(self::env('SHOP_MONEY')),
             lowStock: (int) self::env('SHOP_LOW_STOCK', '5'),
+            importRows: (int) self::env('SHOP_IMPORT_MAX_ROWS'),
             hostname: (string) gethostname(),
             serviceKey: ServiceKey::own(),
         );

@@ -32,6 +32,14 @@ final readonly class Upload
 
     public static function tooLarge(): self
     {
-        return new self('', 'The file is larger than 512 KiB. Split it, and import the parts one after the other.', 413);
+        $size = self::largest();
+
+        return new self('', "The file is larger than {$size}. Split it, and import the parts one after the other.", 413);
+    }
+
+    /** How large a file may be. */
+    public static function largest(): string
+    {
+        return intdiv(ini_parse_quantity((string) ini_get('upload_max_filesize')), 1024) . ' KiB';
     }
 }

@@ -50,6 +50,7 @@ final readonly class View
             'home' => $this->config->isAdmin ? AdminPage::PATH : '/',
             'money' => $this->config->money,
             'lowStock' => $this->config->lowStock,
+            'importRows' => $this->config->importRows,
             'requestId' => $this->requestId,
         ];
 

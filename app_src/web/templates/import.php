@@ -3,6 +3,7 @@
 declare(strict_types=1);
 
 use Shopfleet\ImportPage;
+use Shopfleet\Upload;
 
 use function Shopfleet\e;
 
@@ -30,7 +31,7 @@ use function Shopfleet\e;
 <input type="hidden" name="key" value="<?= e($key) ?>">
 <div class="field">
 <label for="file">CSV file</label>
-<p class="hint" id="file-hint">With the columns name, quantity and price in its first line; at most 5,000 rows and 512 KiB, in UTF-8.</p>
+<p class="hint" id="file-hint">With the columns name, quantity and price in its first line; at most <?= number_format($importRows) ?> rows and <?= Upload::largest() ?>, in UTF-8.</p>
 <?php if ($error !== '') : ?>
 <p class="error" id="file-error"><span class="sr">Error: </span><?= e($error) ?></p>
 <?php endif ?>

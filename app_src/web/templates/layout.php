@@ -37,7 +37,7 @@ use function Shopfleet\e;
 <?= $content ?>
 </main>
 <footer>
-<p>Shopfleet<?= $isAdmin ? '' : ' · Prices and stock as of the moment this page was loaded' ?></p>
+<p>Shopfleet<?= $isAdmin ? '' : ' · Prices and stock may have changed since this page was made' ?></p>
 </footer>
 </body>
 </html>

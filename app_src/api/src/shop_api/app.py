@@ -11,10 +11,10 @@ from shop_api.cached_reads import CachedReads
 from shop_api.catalogue import Catalogue
 from shop_api.changes import changes
 from shop_api.db import Database, make_engine
-from shop_api.imports import imports
+from shop_api.imports import imports, limit_imports
 from shop_api.routes import is_page, list_items, operations, reads
 from shop_api.service_key import ServiceKey
-from shop_api.settings import Mode, Settings
+from shop_api.settings import ImportSettings, Mode, Settings
 from shop_api.writes import writes
 
 MAX_BODY_BYTES = 64 * 1024
@@ -56,6 +56,7 @@ def create_app(mode: Mode, catalogue: Catalogue, service_key: ServiceKey) -> Fla
     if mode is Mode.ADMIN:
         for blueprint in (writes, changes, imports):
             app.register_blueprint(blueprint)
+        limit_imports(app, ImportSettings.load())
     app.extensions["openapi"] = json.dumps(openapi.document(app, mode)).encode()
     endpoint = f"{reads.name}.{list_items.__name__}"
     short_way = CachedReads(app.wsgi_app, catalogue.cache, endpoint, is_page, service_key)

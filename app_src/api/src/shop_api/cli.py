@@ -53,10 +53,11 @@ def _migrate(seed: Path | None) -> int:
 
 
 def _serve() -> int:
-    from shop_api.settings import Settings, SettingsError
+    from shop_api.settings import ImportSettings, Mode, Settings, SettingsError
 
     try:
-        Settings.load()
+        if Settings.load().mode is Mode.ADMIN:
+            ImportSettings.load()
     except SettingsError as error:
         return _fail(str(error))
     # The workers' counters are files; those of a run before this one must not be added to them.

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import TypeVar
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Flask, Response, current_app, request
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
@@ -16,10 +16,9 @@ from shop_api.import_store import Import
 from shop_api.once import Outcome, answer_once
 from shop_api.problems import ProblemError, invalid
 from shop_api.routes import cache_key, conditional, respond, the_catalogue
+from shop_api.settings import ImportSettings
 from shop_api.writes import json_object, write
 
-MAX_CSV_BYTES = 512 * 1024
-MAX_ROWS = 5000
 IMPORT = "/imports/<id:import_id>"
 
 imports = Blueprint("imports", __name__)
@@ -27,10 +26,25 @@ imports = Blueprint("imports", __name__)
 T = TypeVar("T")
 
 
+def limit_imports(app: Flask, settings: ImportSettings) -> None:
+    """Tell the routes how large a file may be.
+
+    Args:
+        app: the admin API.
+        settings: say it.
+    """
+    app.extensions["imports"] = settings
+
+
+def _limits() -> ImportSettings:
+    limits: ImportSettings = current_app.extensions["imports"]
+    return limits
+
+
 @imports.post("/imports")
 def create_import() -> Response:
     """Keep a file and answer what it would change; nothing is changed yet."""
-    request.max_content_length = MAX_CSV_BYTES
+    request.max_content_length = _limits().import_max_kib * 1024
     if request.mimetype != "text/csv" or request.mimetype_params.get("charset", "utf-8").lower() != "utf-8":
         raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The request must be text/csv in UTF-8.")
     content = request.get_data()
@@ -99,7 +113,7 @@ def _is_plan(answer: Answer) -> bool:
 
 def _parsed(content: bytes) -> CsvFile:
     try:
-        return csv_file.parse(content, MAX_ROWS)
+        return csv_file.parse(content, _limits().import_max_rows)
     except CsvError as error:
         raise invalid("file", str(error)) from None
 

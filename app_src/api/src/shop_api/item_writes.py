@@ -8,7 +8,7 @@ from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Integer, cast, func, insert, select, update
 from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.sql.dml import UpdateBase
@@ -136,7 +136,9 @@ def restore(connection: Connection, actor: str, change_id: int) -> Written:
 
 def add_to_count(connection: Connection, number: int) -> None:
     """Keep the number of items; what is deleted counts below zero."""
-    connection.execute(update(catalogue_version).values(item_count=catalogue_version.c.item_count + number))
+    # Where items were inserted by hand the number may be too small: no reason to refuse a deletion.
+    counted = func.greatest(cast(catalogue_version.c.item_count, Integer) + number, 0)
+    connection.execute(update(catalogue_version).values(item_count=counted))
 
 
 def _upsert(wanted: PutItem) -> UpdateBase:

@@ -81,6 +81,13 @@ class ServerSettings(_Base):
     threads: int = Field(default=4, ge=1, le=64)
 
 
+class ImportSettings(_Base):
+    """How large a file may be that is imported."""
+
+    import_max_kib: int = Field(ge=1, le=8192)
+    import_max_rows: int = Field(ge=1, le=100_000)
+
+
 class Settings(MysqlSettings, RedisSettings, ServerSettings):
     """All that the API and the admin API need."""
 
