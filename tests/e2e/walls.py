@@ -25,9 +25,9 @@ EVERY_TCP_PORT = "0-65535"
 # Where name servers, time servers, file servers, VPNs, overlays and the like listen.
 _UDP_PORTS = "53,67-69,111,123,137,138,161,162,443,500,514,1194,1900,2049,2377,4500,4789,5353,7946,8472,51820"
 # 65,536 ports of a host that drops in 4 s; what is expected to be open is asked again in peace.
-_QUICK = "-T5 --min-rate 20000 --max-retries 0 --initial-rtt-timeout 50ms --max-rtt-timeout 100ms".split()
-_PATIENT = "-T4 --max-retries 6".split()
-_SCANS_AT_ONCE = 6
+_QUICK = ["-T5", "--min-rate=20000", "--max-retries=0", "--initial-rtt-timeout=50ms", "--max-rtt-timeout=100ms"]
+_PATIENT = ["-T4", "--max-retries=6"]
+_SCANS_AT_ONCE = 8
 _ANYBODY = {4: "198.51.100.77", 6: "2001:db8::77"}
 
 
@@ -71,7 +71,7 @@ class Source:
         with self._routed():
             found = self._scan(list(self.promised), f"T:{tcp_ports},U:{_UDP_PORTS}", _QUICK)
             for address, promised in self.promised.items():
-                for missing in [promised - found[address]] if promised - found[address] else []:
+                if missing := promised - found[address]:
                     again = ",".join(str(port) for _, port in sorted(missing))
                     found[address] |= self._scan([address], f"T:{again}", _PATIENT)[address]
         return found
@@ -104,7 +104,7 @@ class Source:
 def _answers(report: str) -> View:
     """Read nmap's report."""
     found: View = {}
-    for host in ET.fromstring(report).iter("host"):
+    for host in ET.fromstring(report).iter("host"):  # noqa: S314  nmap is trusted
         address = next(entry.attrib["addr"] for entry in host.iter("address"))
         found[address] = {
             (port.attrib["protocol"], int(port.attrib["portid"]))
@@ -118,7 +118,9 @@ def _answers(report: str) -> View:
                 for reason in group.iter("extrareasons"):
                     ranges = [part.split("-") for part in reason.attrib["ports"].split(",")]
                     found[address] |= {
-                        (reason.attrib["proto"], port) for ends in ranges for port in range(int(ends[0]), int(ends[-1]) + 1)
+                        (reason.attrib["proto"], port)
+                        for ends in ranges
+                        for port in range(int(ends[0]), int(ends[-1]) + 1)
                     }
     return found
 
@@ -214,7 +216,12 @@ class Walls:
     @contextmanager
     def _machine(self, network: str) -> Iterator[str]:
         """Run a machine that is not ours on one of the lab's networks."""
-        command = ["docker", "run", "--rm", "--detach", f"--network={self.lab.name}-{network}", "--entrypoint=sleep"]
+        options = [
+            f"--network={self.lab.name}-{network}",
+            f"--label=shopfleet.lab={self.lab.name}",
+            "--entrypoint=sleep",
+        ]
+        command = ["docker", "run", "--rm", "--detach", *options]
         name = subprocess.check_output([*command, self.lab.image, "1800"], text=True).strip()
         try:
             yield f"{_process_of(name)}/ns/net"
@@ -238,7 +245,9 @@ class Walls:
         promised = self.promised("outside") | _closed(insides, edge_host)
         own = {address for (network, _), address in self.addresses[edge_host].items() if network == "edge"}
         routes = {
-            address: self.gateway_to(edge_host, "edge", version_of(address)) for address in promised if address not in own
+            address: self.gateway_to(edge_host, "edge", version_of(address))
+            for address in promised
+            if address not in own
         }
         return Source("outside", "outside", namespace, promised, routes)
 
@@ -248,7 +257,9 @@ class Walls:
         promised = {address: table[address] for address in self.addresses[host].values()} | _closed(insides, host)
         own = {address for (network, _), address in self.addresses[host].items() if network == "internal"}
         routes = {
-            address: self.gateway_to(host, "internal", version_of(address)) for address in promised if address not in own
+            address: self.gateway_to(host, "internal", version_of(address))
+            for address in promised
+            if address not in own
         }
         return Source(f"stranger beside {host}", "stranger", namespace, promised, routes)
 
@@ -265,14 +276,17 @@ class Walls:
         routes = {
             cell["address"]: self.gateway_to(cell["to"], "internal", cell["version"])
             for cell in self.cells
-            if cell["source"] == host and cell["network"] == "edge" and ("edge", cell["version"]) not in self.addresses[host]
+            if cell["source"] == host
+            and cell["network"] == "edge"
+            and ("edge", cell["version"]) not in self.addresses[host]
         }
         return Source(host, "host", f"{self._root_of(host)}/ns/net", self.promised(host, host), routes)
 
     def _container(self, inside: Inside, insides: Sequence[Inside]) -> Source:
         """One of the containers, which may know its neighbours' addresses."""
-        others = [other for other in insides if other.name != inside.name]
-        promised = self.promised(inside.name, inside.host) | _closed(others, inside.host) | {inside.gateway: set()}
+        neighbours = [other.address for other in insides if other.host == inside.host and other != inside]
+        promised = self.promised(inside.name, inside.host)
+        promised |= {address: set() for address in (*neighbours, inside.gateway)}
         place = Source(inside.name, "container", inside.namespace, {})
         six = json.loads(place.run("ip", "-json", "-6", "address", "show", "scope", "global"))
         if not six:
@@ -423,9 +437,7 @@ def differences(source: str, promised: View, found: View) -> list[str]:
 
 def _closed(insides: Sequence[Inside], host: str) -> View:
     """The addresses that a host has for its containers only: nobody is to reach them."""
-    return {
-        address: set() for inside in insides if inside.host == host for address in (inside.address, inside.gateway)
-    }
+    return {address: set() for inside in insides if inside.host == host for address in (inside.address, inside.gateway)}
 
 
 def _process_of(container: str) -> str:
