@@ -134,7 +134,7 @@ def table(cells: Sequence[Cell], version: int) -> list[str]:
             for cell in chosen
             if (cell["source"], cell["on"]) == (source, on)
         }
-        title = f"host {source}" if kind == "host" else _TITLES.get(kind, source)
+        title: str = f"host {source}" if kind == "host" else _TITLES.get(kind) or source
         key = (kind if kind == "container" else title, *(known.get(column, "itself") for column in columns))
         rows.setdefault(key, []).append(title)
     heads = [f"{host} ({network})" if host in edges else host for host, network in columns]

@@ -59,6 +59,11 @@ def test_a_bad_setting_is_named_with_its_value(name: str, value: str) -> None:
     assert problem.startswith(f"{name} is '{value}': set it to ")
 
 
+def test_a_kernel_without_ipv6_is_a_problem(tmp_path: Path) -> None:
+    assert preflight.check_ipv6(SCRIPT) == []
+    assert "ipv6.disable" in preflight.check_ipv6(tmp_path / "absent")[0]
+
+
 def test_a_port_that_is_held_is_a_problem() -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
