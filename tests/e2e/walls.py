@@ -176,10 +176,6 @@ class Walls:
             found.setdefault(cell["to"], {})[cell["network"], cell["version"]] = cell["address"]
         return found
 
-    def gateway_to(self, host: str, network: str, version: int) -> str:
-        """The address by which a host would be used as a router."""
-        return self.addresses[host][network, version]
-
     def inside(self) -> list[Inside]:
         """Look up the containers' networks; they change whenever a container is made anew."""
         form = (
@@ -245,7 +241,7 @@ class Walls:
         promised = self.promised("outside") | _closed(insides, edge_host)
         own = {address for (network, _), address in self.addresses[edge_host].items() if network == "edge"}
         routes = {
-            address: self.gateway_to(edge_host, "edge", version_of(address))
+            address: self.addresses[edge_host]["edge", version_of(address)]
             for address in promised
             if address not in own
         }
@@ -257,9 +253,7 @@ class Walls:
         promised = {address: table[address] for address in self.addresses[host].values()} | _closed(insides, host)
         own = {address for (network, _), address in self.addresses[host].items() if network == "internal"}
         routes = {
-            address: self.gateway_to(host, "internal", version_of(address))
-            for address in promised
-            if address not in own
+            address: self.addresses[host]["internal", version_of(address)] for address in promised if address not in own
         }
         return Source(f"stranger beside {host}", "stranger", namespace, promised, routes)
 
@@ -274,7 +268,7 @@ class Walls:
     def _host(self, host: str) -> Source:
         """One of the hosts, which takes its neighbours for routers to their edge addresses."""
         routes = {
-            cell["address"]: self.gateway_to(cell["to"], "internal", cell["version"])
+            cell["address"]: self.addresses[cell["to"]]["internal", cell["version"]]
             for cell in self.cells
             if cell["source"] == host
             and cell["network"] == "edge"
@@ -345,14 +339,13 @@ class Walls:
         judge = _Judge(rulesets, self, insides)
         found = []
         for cell in self.cells:
-            name = f"{cell['source']} on {cell['on']}" if cell["on"] else cell["source"]
-            promised = {("tcp", port) for port in cell["ports"]}
-            judged = judge.open_ports(cell, cell["address"], {port for _, port in promised})
-            found += differences(name, {cell["address"]: promised}, {cell["address"]: judged})
-            for inside in insides:
-                if inside.host == cell["to"] and inside.name != cell["source"]:
-                    judged = judge.open_ports(cell, inside.address, set())
-                    found += differences(name, {inside.address: set()}, {inside.address: judged})
+            promised = {cell["address"]: {("tcp", port) for port in cell["ports"]}}
+            if (cell["network"], cell["version"]) == ("internal", 4):
+                # behind the host, once for each source
+                behind = (inside for inside in insides if inside.host == cell["to"] and inside.name != cell["source"])
+                promised |= {inside.address: set() for inside in behind}
+            judged = {address: judge.open_ports(cell, address, cell["ports"]) for address in promised}
+            found += differences(f"{cell['source']} on {cell['on']}".removesuffix(" on "), promised, judged)
         return found
 
 
@@ -364,9 +357,9 @@ class _Judge:
     walls: Walls
     insides: Sequence[Inside]
 
-    def open_ports(self, cell: Mapping[str, Any], address: str, ports: set[int]) -> set[Port]:
+    def open_ports(self, cell: Mapping[str, Any], address: str, ports: Sequence[int]) -> set[Port]:
         """List the ports that the rules open from a cell's source to an address at the cell's host."""
-        candidates = ports.union(*(ruleset.ports for ruleset in self.rulesets.values()))
+        candidates = set(ports).union(*(ruleset.ports for ruleset in self.rulesets.values()))
         return {
             (protocol, port)
             for protocol in ("tcp", "udp")
