@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 OUTSIDE = "outside"
 STRANGER = "stranger"
 OPERATOR = "operator"
-_SSH = 22
+SSH = 22
 # Every address of an IP version.
 _ANY = {4: "0.0.0.0/0", 6: "::/0"}
 # Variables of a host that hold its addresses, by network and IP version.
@@ -59,7 +59,7 @@ class _Grant(NamedTuple):
 def _grants(placed: Sequence[Instance], hostvars: Hostvars, hosts: Sequence[str]) -> Iterator[_Grant]:
     """All that is open; what is not named here is closed."""
     for host in hosts:
-        ssh_port = int(hostvars[host].get("ansible_port") or _SSH)
+        ssh_port = int(hostvars[host].get("ansible_port") or SSH)
         for anywhere in _ANY.values():
             yield _Grant(None, OPERATOR, host, anywhere, ssh_port, f"{OPERATOR} to ssh")
     for server in placed:

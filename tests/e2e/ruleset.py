@@ -105,10 +105,10 @@ class Ruleset:
             members = [right]
         found = any(_equal(value, member) for member in members)
         assert match["op"] in ("==", "!=", "in"), f"a comparison that is not known here: {match}"
-        return found != (match["op"] == "!=")
+        return not found if match["op"] == "!=" else found
 
 
-def _value(expression: Mapping[str, Any], packet: Packet) -> Any:
+def _value(expression: Mapping[str, Any], packet: Packet) -> object:
     """Look up what an expression reads; None where the packet has no such field."""
     ((kind, detail),) = expression.items()
     if kind == "concat":
@@ -124,28 +124,30 @@ def _value(expression: Mapping[str, Any], packet: Packet) -> Any:
     return packet[f"fib {' . '.join(detail['flags'])} {detail['result']}"]
 
 
-def _equal(value: Any, member: Any) -> bool:
+def _equal(value: object, member: object) -> bool:
     if isinstance(member, dict):
         ((kind, detail),) = member.items()
         if kind == "elem":
             return _equal(value, detail["val"])
         if kind == "concat":
+            assert isinstance(value, list)
             return all(_equal(part, wanted) for part, wanted in zip(value, detail, strict=True))
         if kind == "prefix":
-            return ip_address(value) in ip_network(f"{detail['addr']}/{detail['len']}")
+            return ip_address(str(value)) in ip_network(f"{detail['addr']}/{detail['len']}")
         assert kind == "range", f"an element that is not known here: {member}"
-        low, high = detail
-        return bool(low <= value <= high) if isinstance(value, int) else _in_range(value, low, high)
+        low, high = (_ordinal(end) for end in detail)
+        return low <= _ordinal(value) <= high
     if isinstance(member, str) and member.endswith("*"):
         return str(value).startswith(member.removesuffix("*"))
-    return bool(value == member)
+    return value == member
 
 
-def _in_range(value: str, low: str, high: str) -> bool:
-    return int(ip_address(low)) <= int(ip_address(value)) <= int(ip_address(high))
+def _ordinal(value: object) -> int:
+    """Number of a port or of an address."""
+    return value if isinstance(value, int) else int(ip_address(str(value)))
 
 
-def _numbers(thing: Any) -> Iterator[int]:
+def _numbers(thing: object) -> Iterator[int]:
     if isinstance(thing, int):
         yield thing
     elif isinstance(thing, (Mapping, list)):

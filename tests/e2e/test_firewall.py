@@ -1,17 +1,18 @@
-"""Who may talk to whom: open exactly where the table says so, seen from every side."""
+"""Who may talk to whom: open exactly where the table says so, by the rules and seen from every side."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from lab import Lab
 from ruleset import LISTING, Ruleset
 from walls import Walls
 
-KINDS = ["outside", "stranger", "operator", "host", "container"]
+BY_HAND = 9999
 
 
 @pytest.fixture(scope="module")
@@ -19,29 +20,96 @@ def walls(lab: Lab) -> Walls:
     return Walls(lab)
 
 
+@pytest.fixture
+def mended(walls: Walls, eventually: Callable[..., None]) -> Iterator[None]:
+    """Puts the rules of all hosts back, and Docker's with them."""
+    yield
+    for host in walls.lab.hosts:
+        walls.lab.on(host, "systemctl", "reload", "shopfleet-firewall")
+        walls.lab.on(host, "systemctl", "restart", "docker")
+    eventually(lambda: not walls.lab.unhealthy(), 90)
+
+
+def keeps_containers_in(rule: dict[str, Any]) -> bool:
+    """Whether a rule drops what containers send, unless it was let through before."""
+    return "br-*" in json.dumps(rule) and any("drop" in statement for statement in rule["expr"])
+
+
+def lose_elements(listing: dict[str, Any]) -> None:
+    for item in listing["nftables"]:
+        if item.get("set", {}).get("elem"):
+            item["set"]["elem"].pop()
+
+
+def lose_a_rule(listing: dict[str, Any]) -> None:
+    listing["nftables"] = [
+        item for item in listing["nftables"] if not ("rule" in item and keeps_containers_in(item["rule"]))
+    ]
+
+
+def gain_a_rule(listing: dict[str, Any]) -> None:
+    opening = {"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": 8404}}
+    chain = next(item["chain"]["name"] for item in listing["nftables"] if "chain" in item and "hook" in item["chain"])
+    listing["nftables"].insert(0, {"rule": {"chain": chain, "expr": [opening, {"accept": None}]}})
+
+
+def lose_everything_but_an_open_chain(listing: dict[str, Any]) -> None:
+    listing["nftables"] = [item for item in listing["nftables"] if "rule" not in item]
+    for item in listing["nftables"]:
+        if "chain" in item:
+            item["chain"]["policy"] = "accept"
+
+
 def test_the_loaded_rules_open_what_the_table_does_and_nothing_else(walls: Walls) -> None:
     assert walls.contradictions(walls.rulesets()) == []
 
 
-@pytest.mark.parametrize("chain", ["prerouting"])
-def test_a_rule_of_the_loaded_ones_that_is_taken_away_is_found(walls: Walls, chain: str) -> None:
-    """Each rule that lets a new connection in or keeps a container in, on each host."""
-    for host in walls.lab.hosts:
-        listing = json.loads(walls.lab.on(host, *LISTING))
-        assert listing, chain
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lose_elements, "does not reach"),
+        (lose_a_rule, "haproxy on lb1 reaches"),
+        (gain_a_rule, "stranger reaches"),
+        (lose_everything_but_an_open_chain, "outside reaches"),
+    ],
+)
+def test_rules_that_say_something_else_are_found(
+    walls: Walls, change: Callable[[dict[str, Any]], None], sentence: str
+) -> None:
+    listing = json.loads(walls.lab.on("lb1", *LISTING))
+    change(listing)
+    found = walls.contradictions(walls.rulesets() | {"lb1": Ruleset(listing)})
+    assert any(sentence in difference for difference in found)
 
 
-def test_every_port_of_every_address_from_every_side_is_as_the_table_says(walls: Walls) -> None:
+def test_every_port_of_every_address_is_as_the_table_says_from_every_side(walls: Walls) -> None:
     assert walls.breaches() == []
 
 
-def test_rules_that_are_flushed_are_found(walls: Walls) -> None:
-    walls.lab.on("db1", "nft", "flush", "ruleset")
+@pytest.mark.usefixtures("mended")
+def test_a_rule_that_was_removed_is_seen_from_the_containers(walls: Walls) -> None:
+    listing = json.loads(walls.lab.on("lb1", *LISTING))
+    rules = (item["rule"] for item in listing["nftables"] if "rule" in item)
+    rule = next(rule for rule in rules if keeps_containers_in(rule))
+    walls.lab.on("lb1", "nft", "delete", "rule", "inet", "shopfleet", rule["chain"], "handle", str(rule["handle"]))
+    assert walls.breaches(walls.catalogue_ports, ["container"]) == [
+        f"haproxy on lb1 reaches {walls.addresses['lb1']['edge', 4]}: tcp 80"
+    ]
+
+
+@pytest.mark.usefixtures("mended")
+def test_a_port_published_by_hand_stays_closed_until_the_rules_are_flushed(walls: Walls) -> None:
+    image = walls.lab.on("db1", "docker", "inspect", "--format", "{{.Config.Image}}", "mysql").strip()
+    options = ["--rm", "--detach", "--name=by-hand", f"--publish={BY_HAND}:{BY_HAND}", "--entrypoint=sleep"]
+    walls.lab.on("db1", "docker", "run", *options, image, "600")
     try:
-        found = walls.breaches(walls.catalogue_ports, kinds=["stranger"])
+        assert walls.breaches(f"{BY_HAND},3306", ["stranger", "host", "container"]) == []
+        walls.lab.on("db1", "nft", "flush", "ruleset")
+        found = walls.breaches(f"{BY_HAND},3306", ["stranger"])
     finally:
-        walls.lab.on("db1", "systemctl", "restart", "shopfleet-firewall", "docker")
-    assert found
+        walls.lab.on("db1", "docker", "rm", "--force", "by-hand")
+    address = walls.addresses["db1"]["internal", 4]
+    assert any(f"reaches {address}: tcp 3306, tcp {BY_HAND}" in difference for difference in found)
 
 
 def test_the_walls_stand_after_a_restart_of_docker(walls: Walls, eventually: Callable[..., None]) -> None:
@@ -55,6 +123,8 @@ def test_the_walls_and_the_shop_stand_after_a_restart_of_the_hosts(
     walls: Walls, eventually: Callable[..., None]
 ) -> None:
     for host in walls.lab.hosts:
-        subprocess.run(["docker", "restart", walls.lab.container_of(host)], check=True, capture_output=True, timeout=120)
+        subprocess.run(
+            ["docker", "restart", walls.lab.container_of(host)], check=True, capture_output=True, timeout=120
+        )
     eventually(lambda: not walls.lab.unhealthy(), 120)
     assert walls.breaches(walls.catalogue_ports) == []

@@ -25,9 +25,9 @@ EVERY_TCP_PORT = "0-65535"
 # Where name servers, time servers, file servers, VPNs, overlays and the like listen.
 _UDP_PORTS = "53,67-69,111,123,137,138,161,162,443,500,514,1194,1900,2049,2377,4500,4789,5353,7946,8472,51820"
 # 65,536 ports of a host that drops in 4 s; what is expected to be open is asked again in peace.
-_QUICK = "-T5 --min-rate 20000 --max-retries 0 --initial-rtt-timeout 50ms --max-rtt-timeout 100ms".split()
-_PATIENT = "-T4 --max-retries 6".split()
-_SCANS_AT_ONCE = 6
+_QUICK = ["-T5", "--min-rate=20000", "--max-retries=0", "--initial-rtt-timeout=50ms", "--max-rtt-timeout=100ms"]
+_PATIENT = ["-T4", "--max-retries=6"]
+_SCANS_AT_ONCE = 8
 _ANYBODY = {4: "198.51.100.77", 6: "2001:db8::77"}
 
 
@@ -71,7 +71,7 @@ class Source:
         with self._routed():
             found = self._scan(list(self.promised), f"T:{tcp_ports},U:{_UDP_PORTS}", _QUICK)
             for address, promised in self.promised.items():
-                for missing in [promised - found[address]] if promised - found[address] else []:
+                if missing := promised - found[address]:
                     again = ",".join(str(port) for _, port in sorted(missing))
                     found[address] |= self._scan([address], f"T:{again}", _PATIENT)[address]
         return found
@@ -104,7 +104,7 @@ class Source:
 def _answers(report: str) -> View:
     """Read nmap's report."""
     found: View = {}
-    for host in ET.fromstring(report).iter("host"):
+    for host in ET.fromstring(report).iter("host"):  # noqa: S314  nmap is trusted
         address = next(entry.attrib["addr"] for entry in host.iter("address"))
         found[address] = {
             (port.attrib["protocol"], int(port.attrib["portid"]))
@@ -118,7 +118,9 @@ def _answers(report: str) -> View:
                 for reason in group.iter("extrareasons"):
                     ranges = [part.split("-") for part in reason.attrib["ports"].split(",")]
                     found[address] |= {
-                        (reason.attrib["proto"], port) for ends in ranges for port in range(int(ends[0]), int(ends[-1]) + 1)
+                        (reason.attrib["proto"], port)
+                        for ends in ranges
+                        for port in range(int(ends[0]), int(ends[-1]) + 1)
                     }
     return found
 
@@ -174,10 +176,6 @@ class Walls:
             found.setdefault(cell["to"], {})[cell["network"], cell["version"]] = cell["address"]
         return found
 
-    def gateway_to(self, host: str, network: str, version: int) -> str:
-        """The address by which a host would be used as a router."""
-        return self.addresses[host][network, version]
-
     def inside(self) -> list[Inside]:
         """Look up the containers' networks; they change whenever a container is made anew."""
         form = (
@@ -214,7 +212,12 @@ class Walls:
     @contextmanager
     def _machine(self, network: str) -> Iterator[str]:
         """Run a machine that is not ours on one of the lab's networks."""
-        command = ["docker", "run", "--rm", "--detach", f"--network={self.lab.name}-{network}", "--entrypoint=sleep"]
+        options = [
+            f"--network={self.lab.name}-{network}",
+            f"--label=shopfleet.lab={self.lab.name}",
+            "--entrypoint=sleep",
+        ]
+        command = ["docker", "run", "--rm", "--detach", *options]
         name = subprocess.check_output([*command, self.lab.image, "1800"], text=True).strip()
         try:
             yield f"{_process_of(name)}/ns/net"
@@ -238,7 +241,9 @@ class Walls:
         promised = self.promised("outside") | _closed(insides, edge_host)
         own = {address for (network, _), address in self.addresses[edge_host].items() if network == "edge"}
         routes = {
-            address: self.gateway_to(edge_host, "edge", version_of(address)) for address in promised if address not in own
+            address: self.addresses[edge_host]["edge", version_of(address)]
+            for address in promised
+            if address not in own
         }
         return Source("outside", "outside", namespace, promised, routes)
 
@@ -248,7 +253,7 @@ class Walls:
         promised = {address: table[address] for address in self.addresses[host].values()} | _closed(insides, host)
         own = {address for (network, _), address in self.addresses[host].items() if network == "internal"}
         routes = {
-            address: self.gateway_to(host, "internal", version_of(address)) for address in promised if address not in own
+            address: self.addresses[host]["internal", version_of(address)] for address in promised if address not in own
         }
         return Source(f"stranger beside {host}", "stranger", namespace, promised, routes)
 
@@ -263,16 +268,19 @@ class Walls:
     def _host(self, host: str) -> Source:
         """One of the hosts, which takes its neighbours for routers to their edge addresses."""
         routes = {
-            cell["address"]: self.gateway_to(cell["to"], "internal", cell["version"])
+            cell["address"]: self.addresses[cell["to"]]["internal", cell["version"]]
             for cell in self.cells
-            if cell["source"] == host and cell["network"] == "edge" and ("edge", cell["version"]) not in self.addresses[host]
+            if cell["source"] == host
+            and cell["network"] == "edge"
+            and ("edge", cell["version"]) not in self.addresses[host]
         }
         return Source(host, "host", f"{self._root_of(host)}/ns/net", self.promised(host, host), routes)
 
     def _container(self, inside: Inside, insides: Sequence[Inside]) -> Source:
         """One of the containers, which may know its neighbours' addresses."""
-        others = [other for other in insides if other.name != inside.name]
-        promised = self.promised(inside.name, inside.host) | _closed(others, inside.host) | {inside.gateway: set()}
+        neighbours = [other.address for other in insides if other.host == inside.host and other != inside]
+        promised = self.promised(inside.name, inside.host)
+        promised |= {address: set() for address in (*neighbours, inside.gateway)}
         place = Source(inside.name, "container", inside.namespace, {})
         six = json.loads(place.run("ip", "-json", "-6", "address", "show", "scope", "global"))
         if not six:
@@ -331,14 +339,13 @@ class Walls:
         judge = _Judge(rulesets, self, insides)
         found = []
         for cell in self.cells:
-            name = f"{cell['source']} on {cell['on']}" if cell["on"] else cell["source"]
-            promised = {("tcp", port) for port in cell["ports"]}
-            judged = judge.open_ports(cell, cell["address"], {port for _, port in promised})
-            found += differences(name, {cell["address"]: promised}, {cell["address"]: judged})
-            for inside in insides:
-                if inside.host == cell["to"] and inside.name != cell["source"]:
-                    judged = judge.open_ports(cell, inside.address, set())
-                    found += differences(name, {inside.address: set()}, {inside.address: judged})
+            promised = {cell["address"]: {("tcp", port) for port in cell["ports"]}}
+            if (cell["network"], cell["version"]) == ("internal", 4):
+                # behind the host, once for each source
+                behind = (inside for inside in insides if inside.host == cell["to"] and inside.name != cell["source"])
+                promised |= {inside.address: set() for inside in behind}
+            judged = {address: judge.open_ports(cell, address, cell["ports"]) for address in promised}
+            found += differences(f"{cell['source']} on {cell['on']}".removesuffix(" on "), promised, judged)
         return found
 
 
@@ -350,9 +357,9 @@ class _Judge:
     walls: Walls
     insides: Sequence[Inside]
 
-    def open_ports(self, cell: Mapping[str, Any], address: str, ports: set[int]) -> set[Port]:
+    def open_ports(self, cell: Mapping[str, Any], address: str, ports: Sequence[int]) -> set[Port]:
         """List the ports that the rules open from a cell's source to an address at the cell's host."""
-        candidates = ports.union(*(ruleset.ports for ruleset in self.rulesets.values()))
+        candidates = set(ports).union(*(ruleset.ports for ruleset in self.rulesets.values()))
         return {
             (protocol, port)
             for protocol in ("tcp", "udp")
@@ -423,9 +430,7 @@ def differences(source: str, promised: View, found: View) -> list[str]:
 
 def _closed(insides: Sequence[Inside], host: str) -> View:
     """The addresses that a host has for its containers only: nobody is to reach them."""
-    return {
-        address: set() for inside in insides if inside.host == host for address in (inside.address, inside.gateway)
-    }
+    return {address: set() for inside in insides if inside.host == host for address in (inside.address, inside.gateway)}
 
 
 def _process_of(container: str) -> str:

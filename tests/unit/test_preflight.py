@@ -66,6 +66,11 @@ def test_a_bad_setting_is_named_with_its_value(name: str, value: str) -> None:
     assert problem.startswith(f"{name} is '{value}': set it to ")
 
 
+def test_a_kernel_without_ipv6_is_a_problem(tmp_path: Path) -> None:
+    assert preflight.check_ipv6(SCRIPT) == []
+    assert "ipv6.disable" in preflight.check_ipv6(tmp_path / "absent")[0]
+
+
 @pytest.mark.parametrize(("setting", "other"), [("SHOP_HTTP_PORT", 8080), ("SHOP_HTTPS_PORT", 8443)])
 def test_a_port_that_is_held_is_a_problem(setting: str, other: int) -> None:
     with socket.socket() as holder:

@@ -88,6 +88,18 @@ def test_a_rule_that_several_services_need_is_written_once() -> None:
     assert [rule["reason"] for rule in rules if rule["port"] == 3306] == ["api to mysql, migrate to mysql"]
 
 
+def test_rules_of_a_family_go_from_narrow_to_wide_as_nft_takes_them() -> None:
+    rules = [{"source": source} for source in (ANY4, "198.51.100.0/24", ANY6, "198.51.100.1")]
+    narrow_first = [{"source": "198.51.100.1"}, {"source": "198.51.100.0/24"}, {"source": ANY4}]
+    assert reachability.of_family(rules, 4, "source") == narrow_first
+
+
+def test_no_rule_lets_in_what_a_host_would_send_to_itself() -> None:
+    placed = topology.instances(SERVICES, GROUPS | {"db": ["api1"]}, HOSTVARS)
+    sources = {rule["source"] for rule in reachability.ingress(placed, "api1", HOSTVARS, OPERATORS)}
+    assert "198.51.100.13" not in sources
+
+
 def test_egress_tells_containers_of_one_host_apart() -> None:
     assert dials("api1") == {("br-migrate", "198.51.100.14", 3306), ("br-api", "198.51.100.14", 3306)}
 

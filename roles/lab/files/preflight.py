@@ -138,6 +138,20 @@ def check_machine(platform: str, is_root: bool, docker: Docker) -> list[str]:
     return []
 
 
+def check_ipv6(addresses: Path = Path("/proc/net/if_inet6")) -> list[str]:
+    """Check that the kernel speaks IPv6, as the lab's networks do.
+
+    Args:
+        addresses: The kernel's table of such addresses.
+
+    Returns:
+        Problems.
+    """
+    if addresses.exists():
+        return []
+    return ["The lab's networks have IPv6, which this kernel lacks: start it without ipv6.disable=1 and try again."]
+
+
 def check_settings(settings: Mapping[str, str]) -> list[str]:
     """Check that the settings mean something.
 
@@ -325,6 +339,7 @@ def main(arguments: list[str] | None = None) -> int:
     docker = ask_docker(settings["LAB_NAME"])
     problems = check_machine(sys.platform, os.geteuid() == 0, docker) + check_settings(settings)
     if not problems:
+        problems += check_ipv6()
         problems += check_data(docker, ROOT / ".fleet/secrets/lab")
         for name in PORTS:
             problems += check_port(int(settings[name]), docker, name)
