@@ -20,7 +20,7 @@ import yaml
 
 sys.path.append(str(Path(__file__).parents[1] / "unit"))
 
-from plugin import load  # noqa: E402
+from plugin import load
 
 VARIANTS = Path(__file__).parent / "variants"
 TMP = "/tmp"  # noqa: S108  in containers of our own
@@ -244,8 +244,8 @@ class Stack:
             "no",
             *REDIS_TLS,
         ]
-        publish = ["-p", f"127.0.0.1:{self.redis_port}:6379"]
-        self._run("redis", ["--user", "999:999", *publish, *tls["redis"]], [*redis, "--maxmemory-policy", "volatile-lru"])
+        publish = ["-p", f"127.0.0.1:{self.redis_port}:6379", *tls["redis"]]
+        self._run("redis", ["--user", "999:999", *publish], [*redis, "--maxmemory-policy", "volatile-lru"])
         wait_until(lambda: self.sql("SELECT 1", check=False) == "1", 180, "MySQL answers")
         self.sql("CREATE DATABASE shop")
         for account in ACCOUNTS:
