@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def certificates(placed: Sequence[Mapping[str, Any]], services: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+def certificates(
+    placed: Sequence[Mapping[str, Any]], services: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
     """List the certificates that containers need.
 
     Args:

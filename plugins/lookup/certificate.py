@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -147,7 +146,7 @@ def read(certificate: Path, key: Path) -> Identity:
         secret = serialization.load_pem_private_key(key.read_bytes(), None)
     except OSError as error:
         raise CertificateError(f"{error.filename} cannot be read ({error.strerror}): name a file that can") from None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError):
         raise CertificateError(
             f"{certificate} and {key} are not a certificate and its key in PEM without a passphrase: convert them with "
             "openssl"
@@ -185,7 +184,7 @@ def make_authority() -> Identity:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = _subject("Shopfleet internal CA")
     certificate = (
-        _builder(subject, subject, key.public_key(), _CA_LIFETIME)
+        _builder(subject, subject, key.public_key(), datetime.now(UTC) + _CA_LIFETIME)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(for_ca=True), critical=True)
         .sign(key, hashes.SHA256())
@@ -206,8 +205,9 @@ def issue(authority: Identity, names: Sequence[str], lifetime: timedelta = _LIFE
     """
     key = ec.generate_private_key(ec.SECP256R1())
     issuer = authority.certificate
+    expires = min(datetime.now(UTC) + lifetime, authority.expires)
     certificate = (
-        _builder(_subject(names[0]), issuer.subject, key.public_key(), lifetime, issuer.not_valid_after_utc)
+        _builder(_subject(names[0]), issuer.subject, key.public_key(), expires)
         .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(for_ca=False), critical=True)
@@ -230,15 +230,13 @@ def _builder(
     subject: x509.Name,
     issuer: x509.Name,
     key: ec.EllipticCurvePublicKey,
-    lifetime: timedelta,
-    latest: datetime = datetime.max.replace(tzinfo=UTC),
+    expires: datetime,
 ) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
     return (
         x509.CertificateBuilder(subject_name=subject, issuer_name=issuer, public_key=key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _BACKDATED)
-        .not_valid_after(min(now + lifetime, latest))
+        .not_valid_before(datetime.now(UTC) - _BACKDATED)
+        .not_valid_after(expires)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 
@@ -362,8 +360,8 @@ def _vouches(authority: Identity, identity: Identity) -> bool:
 def _write(path: Path, text: str) -> None:
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
+    new.touch(mode=0o600, exist_ok=False)
+    new.write_text(text)
     new.rename(path)
 
 

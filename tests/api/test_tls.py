@@ -90,7 +90,8 @@ def test_a_server_that_has_another_name_is_refused(stack: Stack) -> None:
 
 def test_a_server_without_tls_is_refused(stack: Stack) -> None:
     with plaintext(stack):
-        assert query(stack, "--user=root", "--ssl-mode=DISABLED") == "", "MySQL would take a client that asks for no TLS"
+        cipher = query(stack, "--user=root", "--ssl-mode=DISABLED")
+        assert cipher == "", "MySQL would take a client that asks for no TLS"
         with redis.Redis(stack.address("redis"), PLAIN_PORT, password=stack.password) as client:
             assert client.ping(), "Redis would take a client that asks for no TLS"
         mysql, answer = ask(stack, SHOP_REDIS_PORT=str(PLAIN_PORT))

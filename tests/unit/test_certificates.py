@@ -263,7 +263,7 @@ def test_what_cannot_be_used_is_refused_with_the_remedy(tmp_path: Path, files: A
 
 
 def test_half_of_what_is_needed_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(AnsibleLookupError, match="/my.pem is given alone: name a certificate and its key"):
+    with pytest.raises(AnsibleLookupError, match=r"/my\.pem is given alone: name a certificate and its key"):
         mysql(tmp_path, ca_certificate="/my.pem")
 
 
