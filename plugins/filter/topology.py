@@ -236,9 +236,11 @@ def of_family(rules: Sequence[dict[str, Any]], version: int, key: str) -> list[d
         key: Name of the field that holds the address or subnet.
 
     Returns:
-        The rules of that version.
+        The rules of that version, narrow subnets before wide ones: nft refuses to add what lies within what is there.
     """
-    return [rule for rule in rules if ip_network(rule[key], strict=False).version == version]
+    networks = [(ip_network(rule[key], strict=False), rule) for rule in rules]
+    family = [(network.prefixlen, rule) for network, rule in networks if network.version == version]
+    return [rule for _, rule in sorted(family, key=lambda entry: -entry[0])]
 
 
 def inventory_faults(
