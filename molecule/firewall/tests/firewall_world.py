@@ -78,12 +78,12 @@ class Intruder:
         self.attempts = 0
         self.successes = 0
 
-    def __enter__(self) -> Intruder:
+    def __enter__(self) -> Intruder:  # noqa: D105
         self._thread.start()
         eventually(lambda: self.attempts > 0)
         return self
 
-    def __exit__(
+    def __exit__(  # noqa: D105
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._over.set()
@@ -105,7 +105,7 @@ def no_walls(host: Host) -> Iterator[None]:
         host.check_output("systemctl reload shopfleet-firewall")
 
 
-def deploy(host: Host, **settings: Any) -> subprocess.CompletedProcess[str]:
+def deploy(host: Host, **settings: object) -> subprocess.CompletedProcess[str]:
     """Run the scenario's playbook once more on one host."""
     scenario = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"])
     options = [
@@ -155,7 +155,7 @@ def raise_neighbour(host: Host) -> None:
         "ip addr add 10.99.72.1/30 dev to-neighbour; ip addr add fd72::1/64 dev to-neighbour nodad; "
         "ip link set to-neighbour up; "
         "ip -n neighbour addr add 10.99.72.2/30 dev eth0; ip -n neighbour addr add fd72::2/64 dev eth0 nodad; "
-        f"ip -n neighbour addr add fd72::3/64 dev eth0 nodad; ip -n neighbour addr add {unused}/32 dev eth0; "
+        f"ip -n neighbour addr add {unused}/32 dev eth0; "
         "ip -n neighbour link set eth0 up; ip -n neighbour route add default via 10.99.72.1; "
         "systemd-run --quiet --collect --unit=listen python3 -m http.server --bind fd72::1 8080"
     )

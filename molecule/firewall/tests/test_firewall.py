@@ -75,23 +75,24 @@ def test_a_missing_wall_is_seen_from_outside_and_from_a_container(host: Host, ad
 def test_ipv6_is_told_apart_by_sender_too(host: Host) -> None:
     ports: list[tuple[str, int]] = [("fd72::1", SHOP), ("fd72::1", 22)]
     assert dialled(host, NEIGHBOUR, ports) == {("fd72::1", SHOP)}
-    host.check_output("ip -n neighbour addr del fd72::2/64 dev eth0")
+    move = "ip -n neighbour addr del fd72::{}/64 dev eth0; ip -n neighbour addr add fd72::{}/64 dev eth0 nodad"
+    host.check_output(move.format(2, 3))
     try:
         assert dialled(host, NEIGHBOUR, ports) == set()
         with no_walls(host):
             assert dialled(host, NEIGHBOUR, ports) == set(ports)
     finally:
-        host.check_output("ip -n neighbour addr add fd72::2/64 dev eth0 nodad")
+        host.check_output(move.format(3, 2))
 
 
 def test_a_sender_who_forges_an_address_is_not_heard(host: Host, address: str) -> None:
     forged = address.rsplit(".", 1)[0] + f".{UNUSED}"
     process = host.check_output("docker inspect --format '{{.State.Pid}}' shop")
 
+    dial = f"import socket; socket.create_connection(('{address}', {SHOP}), 1, ('{forged}', 0))"
+
     def heard() -> bool:
-        host.run(
-            f"{NEIGHBOUR} python3 -c \"import socket; socket.create_connection(('{address}', {SHOP}), 1, ('{forged}', 0))\""
-        )
+        host.run(f"{NEIGHBOUR} python3 -c %s", dial)
         return forged in host.check_output(f"nsenter --target {process} --net ss -Htn state syn-recv")
 
     assert not heard()
@@ -162,17 +163,12 @@ def test_the_intruder_gets_in_by_debians_own_unit(host: Host, address: str) -> N
     assert_walls_stand(host)
 
 
-def test_rules_changed_by_hand_are_found_and_repaired_by_the_next_deploy(host: Host) -> None:
+def test_rules_changed_by_hand_are_repaired_by_the_next_deploy(host: Host) -> None:
     before = host.check_output("nft -s list table inet shopfleet")
     host.check_output(f"nft insert rule inet shopfleet prerouting tcp dport {ADMIN} accept")
     run = deploy(host)
     assert run.returncode == 0, run.stdout
-    assert "Load the rules on trial" in run.stdout
     assert host.check_output("nft -s list table inet shopfleet") == before
-    host.check_output("nft flush ruleset; systemctl restart docker || true")
-    assert deploy(host).returncode == 0
-    host.check_output("systemctl reset-failed docker; systemctl restart docker")
-    assert_walls_stand(host)
 
 
 @pytest.mark.parametrize("damage", ["echo nonsense >>", ":>", "sed -i '$d'", "rm"])
