@@ -65,7 +65,7 @@ def dialled(host: Host, prefix: str, ports: list[tuple[str, int]]) -> set[tuple[
 
 def container_address(host: Host, name: str) -> str:
     form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
-    return host.check_output(f"docker inspect --format '{form}' {name}")
+    return str(host.check_output(f"docker inspect --format '{form}' {name}"))
 
 
 class Intruder:
