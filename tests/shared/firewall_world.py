@@ -25,12 +25,16 @@ NEIGHBOUR = "ip netns exec neighbour"
 
 _DIAL = """
 import json, socket, sys
-for address, port in json.loads(sys.argv[1]):
+from concurrent.futures import ThreadPoolExecutor
+def dial(port):
     try:
-        socket.create_connection((address, port), timeout=1).close()
-        print(json.dumps([address, port]))
+        socket.create_connection(port, timeout=1).close()
     except OSError:
-        pass
+        return False
+    return True
+ports = [tuple(port) for port in json.loads(sys.argv[1])]
+with ThreadPoolExecutor(len(ports)) as pool:
+    print(json.dumps([port for port, answered in zip(ports, pool.map(dial, ports)) if answered]))
 """
 
 
@@ -60,7 +64,7 @@ def eventually(holds: Callable[[], bool], seconds: float = 60) -> None:
 def dialled(host: Host, prefix: str, ports: list[tuple[str, int]]) -> set[tuple[str, int]]:
     """Return which of the ports a program that is started by `prefix` can open."""
     answer = host.check_output(f"{prefix} python3 -c %s %s", _DIAL, json.dumps(ports))
-    return {(address, port) for address, port in map(json.loads, answer.splitlines())}
+    return {(address, port) for address, port in json.loads(answer)}
 
 
 def container_address(host: Host, name: str) -> str:
