@@ -2,89 +2,300 @@
 
 from __future__ import annotations
 
-import socket
+import json
 from collections.abc import Iterator
 
 import pytest
+from firewall_world import (
+    ADMIN,
+    COMMAND,
+    NEIGHBOUR,
+    SHOP,
+    UNUSED,
+    Intruder,
+    address_of,
+    container_address,
+    deploy,
+    dialled,
+    eventually,
+    is_open,
+    no_walls,
+    raise_neighbour,
+    raise_world,
+    raze_world,
+    restart,
+)
 from testinfra.host import Host
 
-OPEN, CLOSED = 8080, 8081
+
+@pytest.fixture(scope="module", autouse=True)
+def world(host: Host) -> Iterator[None]:
+    raze_world(host)
+    raise_world(host)
+    yield
+    raze_world(host)
 
 
 @pytest.fixture
 def address(host: Host) -> str:
-    return str(host.ansible.get_variables()["ansible_host"])
+    return address_of(host)
 
 
-@pytest.fixture(autouse=True)
-def listeners(host: Host) -> Iterator[None]:
-    for port in (OPEN, CLOSED):
-        host.check_output(f"systemd-run --quiet --unit=listen-{port} python3 -m http.server {port}")
-        host.check_output(f"for n in $(seq 50); do ss -ltn | grep -q :{port} && break; sleep 0.1; done")
-    yield
-    for port in (OPEN, CLOSED):
-        host.run(f"systemctl stop listen-{port}")
+def assert_walls_stand(host: Host) -> None:
+    """The shop is open to the network, and to its container the port of admin; nothing else."""
+    address = address_of(host)
+    eventually(lambda: is_open(address, SHOP))
+    assert not is_open(address, ADMIN)
+    assert reached_by_containers(host) == {"shop": {(address, ADMIN)}, "admin": set()}
 
 
-def is_open(address: str, port: int) -> bool:
+def reached_by_containers(host: Host) -> dict[str, set[tuple[str, int]]]:
+    """What each of the two containers can open: ports of the host, and of the other one past it."""
+    gateways = "docker network inspect --format '{{(index .IPAM.Config 0).Gateway}}' shop admin"
+    hosts = [address_of(host), *host.check_output(gateways).split()]
+    ports = [(target, port) for target in hosts for port in (SHOP, ADMIN, 22)]
+    others = {"shop": "admin", "admin": "shop"}
+    return {
+        name: dialled(host, f"docker exec {name}", [*ports, (container_address(host, other), 80)])
+        for name, other in others.items()
+    }
+
+
+def test_only_what_is_named_is_open(host: Host) -> None:
+    assert_walls_stand(host)
+
+
+def test_a_missing_wall_is_seen_from_outside_and_from_a_container(host: Host, address: str) -> None:
+    with no_walls(host):
+        assert is_open(address, ADMIN)
+        assert {(address, SHOP), (address, 22)} < reached_by_containers(host)["admin"]
+    assert_walls_stand(host)
+
+
+def test_ipv6_is_told_apart_by_sender_too(host: Host) -> None:
+    ports: list[tuple[str, int]] = [("fd72::1", SHOP), ("fd72::1", 22)]
+    assert dialled(host, NEIGHBOUR, ports) == {("fd72::1", SHOP)}
+    move = "ip -n neighbour addr del fd72::{}/64 dev eth0; ip -n neighbour addr add fd72::{}/64 dev eth0 nodad"
+    host.check_output(move.format(2, 3))
     try:
-        with socket.create_connection((address, port), timeout=2):
-            return True
-    except OSError:
-        return False
+        assert dialled(host, NEIGHBOUR, ports) == set()
+        with no_walls(host):
+            assert dialled(host, NEIGHBOUR, ports) == set(ports)
+    finally:
+        host.check_output(move.format(3, 2))
 
 
-def test_only_what_is_named_is_open(address: str) -> None:
-    assert is_open(address, OPEN)
-    assert not is_open(address, CLOSED)
+def test_a_sender_who_forges_an_address_is_not_heard(host: Host, address: str) -> None:
+    forged = address.rsplit(".", 1)[0] + f".{UNUSED}"
+    process = host.check_output("docker inspect --format '{{.State.Pid}}' shop")
 
+    dial = f"import socket; socket.create_connection(('{address}', {SHOP}), 1, ('{forged}', 0))"
 
-def test_the_test_sees_a_port_that_is_left_open(host: Host, address: str) -> None:
-    host.check_output("nft chain inet shopfleet prerouting '{ policy accept; }'")
-    host.check_output("nft flush chain inet shopfleet prerouting")
+    def heard() -> bool:
+        host.run(f"{NEIGHBOUR} python3 -c %s", dial)
+        return forged in host.check_output(f"nsenter --target {process} --net ss -Htn state syn-recv")
+
+    assert not heard()
+    rules = host.check_output("nft -a list chain inet shopfleet prerouting").splitlines()
+    handle = next(line.split()[-1] for line in rules if "fib saddr" in line)
+    host.check_output(f"nft delete rule inet shopfleet prerouting handle {handle}")
     try:
-        assert is_open(address, CLOSED)
+        assert heard(), "without the rule, a forged address is as good as a true one"
     finally:
         host.check_output("systemctl reload shopfleet-firewall")
-    assert not is_open(address, CLOSED)
 
 
-def test_a_containers_bridge_reaches_what_is_named_and_nothing_else(host: Host, address: str) -> None:
-    host.check_output("docker network create --opt com.docker.network.bridge.name=br-one one")
-    host.check_output(
-        "ip netns add one; ip link add one type veth peer name eth0 netns one; ip link set one master br-one up"
-    )
-    gateway = host.check_output("docker network inspect --format '{{(index .IPAM.Config 0).Gateway}}' one")
-    inside = gateway.rsplit(".", 1)[0] + ".9"
-    host.check_output(
-        f"ip -n one addr add {inside}/16 dev eth0; ip -n one link set eth0 up; "
-        f"ip -n one route add default via {gateway}"
-    )
+@pytest.mark.parametrize("backend", ["legacy", "none"])
+def test_it_does_not_matter_how_docker_writes_its_own_rules(host: Host, backend: str) -> None:
+    """Docker takes iptables' nft backend on these hosts by itself; here it takes another, or leaves rules alone."""
+    if backend == "legacy":
+        change, undo = (f"update-alternatives --set iptables /usr/sbin/iptables-{kind}" for kind in ("legacy", "nft"))
+    else:
+        change = 'echo \'{"iptables": false, "ip6tables": false}\' >/etc/docker/daemon.json'
+        undo = "rm /etc/docker/daemon.json"
+    host.check_output(f"{change}; systemctl restart docker")
     try:
-        answers = {
-            (target, port): host.run(
-                f"ip netns exec one timeout 2 bash -c 'exec 3<>/dev/tcp/{target}/{port}'"
-            ).succeeded
-            for target in (address, gateway)
-            for port in (OPEN, CLOSED, 22)
-        }
+        assert_walls_stand(host)
     finally:
-        host.run("ip netns del one; docker network rm one")
-    assert {socket for socket, answer in answers.items() if answer} == {(address, OPEN)}
+        host.run("iptables-legacy -t nat -F; iptables-legacy -F; iptables-legacy -P FORWARD ACCEPT")
+        host.check_output(f"{undo}; systemctl restart docker")
+    assert_walls_stand(host)
 
 
-def test_the_rules_are_loaded_before_docker_at_boot(host: Host) -> None:
-    assert host.service("shopfleet-firewall").is_enabled
-    unit = host.check_output("systemctl show docker.service --property=After --property=ExecStartPre")
-    assert "shopfleet-firewall.service" in unit
-    assert "nft list chain inet shopfleet prerouting" in unit
+def test_nobody_gets_in_while_docker_restarts(host: Host, address: str) -> None:
+    with Intruder(address, ADMIN) as intruder:
+        host.check_output("systemctl restart docker")
+        assert_walls_stand(host)
+    assert intruder.successes == 0
 
 
-def test_a_file_that_does_not_load_leaves_the_old_rules_in_force(host: Host, address: str) -> None:
-    host.check_output("cp /etc/shopfleet/firewall.nft /root/good.nft; echo nonsense >> /etc/shopfleet/firewall.nft")
+def test_docker_does_not_start_without_the_rules(host: Host) -> None:
+    host.check_output("systemctl stop docker docker.socket")
+    with no_walls(host):
+        assert host.run("systemctl start docker").failed
+    host.check_output("systemctl reset-failed docker; systemctl start docker")
+    assert_walls_stand(host)
+
+
+@pytest.mark.parametrize("action", ["restart", "reload", "stop"])
+def test_nobody_gets_in_when_nftables_service_flushes_everything(host: Host, address: str, action: str) -> None:
+    """Debian's unit takes Docker's rules, too; they come back, or the shop's containers could not be reached."""
+    host.check_output("systemctl start nftables; nft add table inet theirs")
+    with Intruder(address, ADMIN) as intruder:
+        host.check_output(f"systemctl {action} nftables")
+        assert "inet theirs" not in host.check_output("nft list tables")
+        eventually(lambda: "dnat" in host.run("nft list table ip nat").stdout.lower())
+        assert_walls_stand(host)
+    assert intruder.successes == 0
+
+
+def test_the_intruder_gets_in_by_debians_own_unit(host: Host, address: str) -> None:
+    drop_in = "/etc/systemd/system/nftables.service.d/shopfleet-firewall.conf"
+    host.check_output(f"mv {drop_in} /root/; systemctl daemon-reload")
     try:
+        with Intruder(address, ADMIN) as intruder:
+            host.check_output("systemctl restart nftables")
+            eventually(lambda: intruder.successes > 0)
+    finally:
+        host.check_output(
+            f"mv /root/shopfleet-firewall.conf {drop_in}; systemctl daemon-reload; systemctl restart nftables"
+        )
+    assert_walls_stand(host)
+
+
+def test_rules_changed_by_hand_are_repaired_by_the_next_deploy(host: Host) -> None:
+    before = host.check_output("nft -s list table inet shopfleet")
+    host.check_output(f"nft insert rule inet shopfleet prerouting tcp dport {ADMIN} accept")
+    run = deploy(host)
+    assert run.returncode == 0, run.stdout
+    assert host.check_output("nft -s list table inet shopfleet") == before
+
+
+@pytest.mark.parametrize("damage", ["echo nonsense >>", ":>", "sed -i '$d'", "rm"])
+def test_a_damaged_file_leaves_the_rules_in_force(host: Host, damage: str) -> None:
+    files = "/etc/shopfleet/firewall.nft /etc/shopfleet/firewall.confirmed.nft"
+    before = host.check_output("nft -s list table inet shopfleet")
+    host.check_output(f"mkdir /root/good; cp {files} /root/good")
+    try:
+        for file in files.split():
+            host.check_output(f"{damage} {file}")
+        assert host.run(f"{COMMAND} try 60").failed
         assert host.run("systemctl reload shopfleet-firewall").failed
-        assert is_open(address, OPEN)
-        assert not is_open(address, CLOSED)
+        assert host.check_output("nft -s list table inet shopfleet") == before
     finally:
-        host.check_output("mv /root/good.nft /etc/shopfleet/firewall.nft; systemctl reload shopfleet-firewall")
+        host.check_output("mv /root/good/* /etc/shopfleet; rmdir /root/good; systemctl reload shopfleet-firewall")
+    assert_walls_stand(host)
+
+
+def test_a_change_that_cuts_off_its_operator_is_taken_back(host: Host, address: str) -> None:
+    with Intruder(address, 22) as operator:
+        run = deploy(host, firewall_ingress=[], firewall_trial_seconds=8)
+        assert run.returncode != 0
+        assert "Add this machine's address to operator_addresses" in " ".join(run.stdout.split())
+        eventually(lambda: is_open(address, 22))
+    assert operator.successes < operator.attempts, "the rules were never in force"
+    eventually(lambda: not host.file("/run/shopfleet-firewall.trial").exists)
+    assert_walls_stand(host)
+    assert deploy(host).returncode == 0, "the next deploy puts right what the last one got wrong"
+
+
+def test_a_confirmation_that_comes_too_late_is_refused(host: Host) -> None:
+    host.check_output(f"{COMMAND} try 1")
+    eventually(lambda: not host.file("/run/shopfleet-firewall.trial").exists)
+    refused = host.run(f"{COMMAND} confirm")
+    assert refused.failed
+    assert "add its address to operator_addresses" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "remedy", "removal"),
+    [
+        ("mkdir /etc/ufw; echo ENABLED=yes >/etc/ufw/ufw.conf", "run 'ufw disable'", "rm -r /etc/ufw"),
+        (
+            "systemd-run --unit=firewalld sleep infinity",
+            "run 'systemctl disable --now firewalld'",
+            "systemctl stop firewalld",
+        ),
+        (
+            "nft add table ip early; nft add chain ip early rewrite '{ type nat hook prerouting priority -160; }'",
+            "the chain ip early rewrite rewrites addresses before the firewall has seen them",
+            "nft delete table ip early",
+        ),
+    ],
+    ids=["ufw", "firewalld", "an early chain"],
+)
+def test_other_firewall_software_that_would_break_the_promise_is_refused(
+    host: Host, obstacle: str, remedy: str, removal: str
+) -> None:
+    try:
+        host.check_output(obstacle)
+        refused = host.run(f"{COMMAND} try 60")
+    finally:
+        host.run(removal)
+    assert refused.failed
+    assert remedy in refused.stderr
+    assert not host.file("/run/shopfleet-firewall.trial").exists
+
+
+def test_rules_of_others_do_not_open_what_is_closed_here(host: Host) -> None:
+    host.check_output(
+        "nft add table inet theirs; nft add chain inet theirs input '{ type filter hook prerouting priority raw; }'; "
+        "nft add rule inet theirs input accept; iptables -I DOCKER-USER -j ACCEPT; iptables -I INPUT -j ACCEPT"
+    )
+    try:
+        assert_walls_stand(host)
+    finally:
+        host.check_output(
+            "nft delete table inet theirs; iptables -D DOCKER-USER -j ACCEPT; iptables -D INPUT -j ACCEPT"
+        )
+
+
+_CLIENT = """
+import json, signal, urllib.request
+def lost():
+    names, values = [line.split() for line in open("/proc/net/netstat") if line.startswith("TcpExt")]
+    return int(values[names.index("TCPSynRetrans")])
+before, answers, failures, over = lost(), 0, 0, []
+signal.signal(signal.SIGTERM, lambda *_: over.append(1))
+while not over:
+    try:
+        with urllib.request.urlopen("http://[fd72::1]:8080/etc/hostname", timeout=20) as answer:
+            answers += answer.status == 200
+    except OSError:
+        failures += 1
+    if answers == 1:
+        print("begun")
+print(json.dumps({"answers": answers, "failures": failures, "lost": lost() - before}))
+"""
+
+
+def traffic_during(host: Host, change: str) -> dict[str, int]:
+    """Ask for a page over and over while the change is made; count answers, failures and packets that got lost."""
+    namespace = "--property=NetworkNamespacePath=/run/netns/neighbour"
+    output = "--property=StandardOutput=file:/run/traffic"
+    host.check_output("rm -f /run/traffic")
+    host.check_output(
+        f"systemd-run --quiet --collect --unit=traffic {namespace} {output} python3 -uc %s",
+        _CLIENT,
+    )
+    eventually(lambda: "begun" in host.run("cat /run/traffic").stdout)
+    host.check_output(f"{change}; systemctl stop traffic")
+    counts: dict[str, int] = json.loads(host.check_output("tail -n 1 /run/traffic"))
+    return counts
+
+
+def test_no_request_fails_during_a_hundred_reloads(host: Host) -> None:
+    counts = traffic_during(host, f"for n in $(seq 100); do {COMMAND} load; done")
+    assert counts["answers"] > 100
+    assert (counts["failures"], counts["lost"]) == (0, 0)
+    emptied = "nft flush chain inet shopfleet prerouting; sleep 0.05"
+    counts = traffic_during(host, f"for n in $(seq 5); do {emptied}; {COMMAND} load; sleep 0.1; done")
+    assert counts["lost"] > 0, "rules that go before the new ones come are not noticed"
+
+
+def test_nobody_gets_in_while_the_host_restarts(host: Host, address: str) -> None:
+    with Intruder(address, ADMIN) as intruder:
+        restart(host)
+        assert_walls_stand(host)
+    assert intruder.successes == 0
+    raise_neighbour(host)
