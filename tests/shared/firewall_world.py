@@ -141,8 +141,8 @@ def raise_world(host: Host) -> None:
     for name, port in (("shop", SHOP), ("admin", ADMIN)):
         host.check_output(f"docker network create --opt com.docker.network.bridge.name=br-{name} {name}")
         host.check_output(
-            f"docker run --detach --name={name} --network={name} --restart=always --volume=/usr:/usr:ro "
-            f"--publish={address}:{port}:80 links python3 -m http.server 80"
+            f"docker run --detach --name={name} --network={name} --restart=always --stop-signal=KILL "
+            f"--volume=/usr:/usr:ro --publish={address}:{port}:80 links python3 -m http.server 80"
         )
     raise_neighbour(host)
     eventually(lambda: host.run("ss -Htln sport = :8081").stdout != "" and is_open(address, SHOP))
