@@ -127,6 +127,14 @@ def test_no_such_change(admin: Client, number: str) -> None:
     assert (reply.status, reply.headers["content-type"]) == (404, "application/problem+json")
 
 
+def test_a_change_has_one_number(admin: Client, name: str) -> None:
+    admin.put(name, quantity=3, price="2.99")
+    number = admin.delete(name).change
+    for other in (f"0{number}", f"{number}0", "9" * 5000):
+        assert admin.request("POST", f"/changes/{other}/undo").status == 404
+    assert admin.request("POST", f"/changes/{number}/undo").status == 200
+
+
 def test_bad_lines_are_left_out_and_logged(stack: Stack, admin: Client, name: str) -> None:
     stack.sql(
         "INSERT INTO shop.changes (actor, action, item_id, new_name, new_quantity, new_price)"

@@ -79,7 +79,7 @@ def test_haproxy_has_a_server_line_for_each_web_server(rendered: Path) -> None:
 def test_haproxy_leaves_a_worker_of_apache_to_the_health_checks(rendered: Path, backend: str) -> None:
     section = (rendered / "haproxy.cfg").read_text().split(f"\nbackend {backend}\n")[1].split("\n\n")[0]
     bounds = {name: int(value) for name, value in re.findall(r"(maxconn|pool-max-conn) (\d+)", section)}
-    workers = re.search(r"^MaxRequestWorkers (\d+)$", (ROOT / "app_src/web/shopfleet.conf").read_text(), re.MULTILINE)
+    workers = re.search(r"^Define WORKERS (\d+)$", (ROOT / "app_src/web/shopfleet.conf").read_text(), re.MULTILINE)
     assert workers
     assert set(bounds) == {"maxconn", "pool-max-conn"}
     assert sum(bounds.values()) < int(workers[1])
