@@ -8,7 +8,6 @@ with other settings, or the bare page that pages are compared with.
 import json
 import os
 import re
-import secrets
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -22,7 +21,7 @@ ROOT = TESTS.parent
 sys.path += [str(TESTS / "api"), str(TESTS / "web")]
 
 import requests  # noqa: E402
-from shop_stack import HAPROXY_KEY, HARDENED, Stack, docker, free_port, wait_until  # noqa: E402
+from shop_stack import CATALOGUE_KEYS, HARDENED, OWN_KEYS, Stack, docker, free_port, wait_until  # noqa: E402
 from web_stack import SEED, WebContainer, web_secrets  # noqa: E402
 
 IMAGES = {
@@ -55,9 +54,8 @@ class FullStack(Stack):
     def __init__(
         self, images: dict[str, str], directory: Path, sites: Mapping[str, Settings] | None = None, **settings: str
     ) -> None:
-        """Choose names, addresses, ports and what the web servers and the admin page show to HAProxy."""
-        self.own_keys = {service: secrets.token_urlsafe(18) for service in ("web", "admin")}
-        for part in ("api", *self.own_keys, "haproxy"):
+        """Choose names, addresses and ports."""
+        for part in ("api", *OWN_KEYS, "haproxy"):
             (directory / part).mkdir()
         super().__init__(images, directory / "api")
         self.directory = directory
@@ -88,7 +86,7 @@ class FullStack(Stack):
         super().start()
         self.migrate("--seed", "/seed/items.csv", mounts={SEED.parent: "/seed"})
         environment = self._render()
-        for service, key in self.own_keys.items():
+        for service, key in OWN_KEYS.items():
             web_secrets(self.directory / service, key)
         with ThreadPoolExecutor() as pool:
             started = pool.map(lambda name: self._web(name, environment), ["admin", *self._web_names()])
@@ -139,8 +137,7 @@ class FullStack(Stack):
     def _render(self) -> dict[str, Settings]:
         """Render what HAProxy reads, and return the services' environment."""
         folder = self.directory / "haproxy"
-        facts: dict[str, object] = {"catalogue_instances": self._instances(), "rendered_dir": str(folder)}
-        facts |= {f"catalogue_{service}_key": key for service, key in {"haproxy": HAPROXY_KEY, **self.own_keys}.items()}
+        facts = {**CATALOGUE_KEYS, "catalogue_instances": self._instances(), "rendered_dir": str(folder)}
         playbook = ["ansible-playbook", str(TESTS / "stack" / "render.yml"), "-i", "localhost,"]
         done = subprocess.run(
             [*playbook, "--extra-vars", json.dumps(facts)],
