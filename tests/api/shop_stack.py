@@ -23,8 +23,10 @@ sys.path.append(str(Path(__file__).parents[1] / "unit"))
 
 from plugin import load
 
-# What these tests speak to stands behind a load balancer: they show its key.
+# What most tests speak to stands behind a load balancer: they show its key. The others are shown to it.
 HAPROXY_KEY = secrets.token_urlsafe(18)
+OWN_KEYS = {service: secrets.token_urlsafe(18) for service in ("web", "admin")}
+CATALOGUE_KEYS = {f"catalogue_{service}_key": key for service, key in {"haproxy": HAPROXY_KEY, **OWN_KEYS}.items()}
 KEY_HEADER = "X-Service-Key"
 AS_HAPROXY = {KEY_HEADER: HAPROXY_KEY}
 
@@ -288,8 +290,8 @@ class Stack:
 
     def redis(self, **options: Any) -> "redis.Redis":  # noqa: ANN401
         """Return a client of Redis."""
-        ca = str(self.secrets / "ca.pem")
-        return redis.Redis("127.0.0.1", self.redis_port, password=self.password, ssl=True, ssl_ca_certs=ca, **options)
+        options = {"password": self.password, "ssl_ca_certs": str(self.secrets / "ca.pem"), **options}
+        return redis.Redis("127.0.0.1", self.redis_port, ssl=True, **options)
 
     def _redis_users(self) -> Path:
         """Write down the deployment's own users, and in place of the default one a user for the tests."""

@@ -18,7 +18,7 @@ OWN = "shop:version"
 
 @pytest.fixture
 def cache_user(stack: Stack) -> Iterator["redis.Redis"]:
-    with redis.Redis(port=stack.redis_port, username="cache", password=stack.password, socket_timeout=10) as client:
+    with stack.redis(username="cache", socket_timeout=10) as client:
         yield client
 
 
@@ -105,5 +105,5 @@ def test_a_script_can_do_no_more(cache_user: "redis.Redis", script: str) -> None
 
 
 def test_without_a_name_nobody_is_let_in(stack: Stack) -> None:
-    with redis.Redis(port=stack.redis_port, socket_timeout=10) as client:
+    with stack.redis(password=None, socket_timeout=10) as client:
         assert "AuthenticationError" in refusal(client, "PING")
