@@ -120,7 +120,8 @@ def test_the_caches_account_can_do_what_the_cache_does_and_no_more(redis: str, r
 
     def ask(*command: str, login: bool = True) -> str:
         environment = ["--env", f"REDISCLI_AUTH={password}"] if login else []
-        program = ["docker", "exec", *environment, redis, "redis-cli", *command]
+        tls = ["--tls", "--cacert", "/etc/shopfleet/ca.pem"]
+        program = ["docker", "exec", *environment, redis, "redis-cli", *tls, *command]
         return subprocess.run(program, check=False, capture_output=True, text=True, timeout=10).stdout.strip()
 
     for _ in range(50):
