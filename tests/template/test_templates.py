@@ -131,10 +131,10 @@ def test_redis_knows_the_caches_user_and_no_other(redis: str, rendered: Path) ->
 
     def ask(*command: str, user: str = "cache") -> str:
         login = ["--user", user] if user else []
-        program = ["docker", "exec", "--env", f"REDISCLI_AUTH={password if user else ''}", redis, "redis-cli", *login]
-        return subprocess.run(
-            [*program, *command], check=False, capture_output=True, text=True, timeout=10
-        ).stdout.strip()
+        environment = ["--env", f"REDISCLI_AUTH={password if user else ''}"]
+        tls = ["--tls", "--cacert", "/etc/shopfleet/ca.pem"]
+        program = ["docker", "exec", *environment, redis, "redis-cli", *login, *tls, *command]
+        return subprocess.run(program, check=False, capture_output=True, text=True, timeout=10).stdout.strip()
 
     for _ in range(50):
         if ask("ping") == "PONG":
