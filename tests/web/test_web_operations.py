@@ -28,8 +28,8 @@ def test_no_answer_tells_versions(web: WebContainer, path: str) -> None:
 
 def test_a_file_that_never_ends_to_arrive_holds_no_worker(fleet: Fleet) -> None:
     with socket.create_connection(("127.0.0.1", fleet.admin.port)) as connection:
-        head = f"POST /admin/import HTTP/1.1\r\nHost: shop\r\n{KEY_HEADER}: {HAPROXY_KEY}\r\nContent-Length: 500000\r\n\r\n"
-        connection.sendall(head.encode())
+        fields = f"Host: shop\r\n{KEY_HEADER}: {HAPROXY_KEY}\r\nContent-Length: 500000\r\n\r\n"
+        connection.sendall(f"POST /admin/import HTTP/1.1\r\n{fields}".encode())
         wait_until(lambda: trickle(connection), 60, "an answer, although the file goes on")
 
 
