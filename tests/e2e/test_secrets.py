@@ -20,7 +20,8 @@ _PLACE = re.compile(r"/etc/shopfleet/[a-z0-9-]+/[a-z0-9._-]+ 400")
 _SPILL = """
 logger "$1"
 printf %s "$1" >/etc/planted
-docker run --detach --name planted --env "WORD=$1" --entrypoint sh "$2" -c "echo $1 | tee /tmp/word; sleep 600" >/dev/null
+docker run --detach --name planted --env "WORD=$1" --entrypoint sh "$2" \\
+    -c "echo $1 | tee /tmp/word; sleep 600" >/dev/null
 docker commit planted planted >/dev/null
 """
 _MOP_UP = "docker rm --force planted; docker image rm planted; rm -f /etc/planted"

@@ -28,6 +28,12 @@ def test_logs_are_bounded(info: dict[str, object], host: Host) -> None:
     assert json.loads(host.file("/etc/docker/daemon.json").content_string)["log-opts"]["max-size"] == "10m"
 
 
+def test_what_is_started_by_hand_gains_no_privileges_and_talks_to_no_neighbour(host: Host) -> None:
+    assert json.loads(host.file("/etc/docker/daemon.json").content_string)["no-new-privileges"] is True
+    option = '{{index .Options "com.docker.network.bridge.enable_icc"}}'
+    assert host.check_output(f"docker network inspect --format '{option}' bridge") == "false"
+
+
 def test_container_networks_take_16_addresses_of_the_pool(host: Host) -> None:
     host.check_output("docker network create probe")
     try:

@@ -41,6 +41,9 @@ def test_has_limits_and_comes_back_after_a_crash(container: dict[str, Any]) -> N
     if container:
         settings = container["HostConfig"]
         assert settings["Memory"] > 0
+        assert settings["MemorySwap"] == settings["Memory"]
+        assert settings["NanoCpus"] > 0
+        assert settings["CpuShares"] > 0
         assert settings["PidsLimit"] > 0
         assert settings["RestartPolicy"]["Name"] == "unless-stopped"
 
