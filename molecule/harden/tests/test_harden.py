@@ -85,16 +85,21 @@ def test_settings_that_would_shut_the_operator_out_are_taken_back(host: Host, va
 @pytest.fixture
 def inside(host: Host) -> Iterator[str]:
     """A network namespace on a bridge of Docker's, as a container has it."""
-    host.check_output("docker network create --opt com.docker.network.bridge.name=br-one one")
-    gateway = host.check_output("docker network inspect --format '{{(index .IPAM.Config 0).Gateway}}' one")
-    address = gateway.rsplit(".", 1)[0] + ".9"
-    host.check_output(
-        "ip netns add one; ip link add one type veth peer name eth0 netns one; ip link set one master br-one up"
-    )
-    host.check_output(f"ip -n one addr add {address}/16 dev eth0; ip -n one link set eth0 up")
-    host.check_output(f"ip -n one route add default via {gateway}")
-    yield "ip netns exec one"
-    host.run("ip netns del one; docker network rm one")
+    # the link first: a namespace that goes takes it along only later
+    remove = "ip link del one; ip netns del one; docker network rm one"
+    host.run(remove)  # what an interrupted run has left
+    try:
+        host.check_output("docker network create --opt com.docker.network.bridge.name=br-one one")
+        gateway = host.check_output("docker network inspect --format '{{(index .IPAM.Config 0).Gateway}}' one")
+        address = gateway.rsplit(".", 1)[0] + ".9"
+        host.check_output(
+            "ip netns add one; ip link add one type veth peer name eth0 netns one; ip link set one master br-one up; "
+            f"ip -n one addr add {address}/16 dev eth0; ip -n one link set eth0 up; "
+            f"ip -n one route add default via {gateway}"
+        )
+        yield "ip netns exec one"
+    finally:
+        host.run(remove)
 
 
 def test_containers_still_reach_other_machines_through_the_host(host: Host, inside: str) -> None:
