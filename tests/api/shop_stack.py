@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import jinja2
 import yaml
+
+# What these tests speak to stands behind a load balancer: they show its key.
+HAPROXY_KEY = secrets.token_urlsafe(18)
+KEY_HEADER = "X-Service-Key"
+AS_HAPROXY = {KEY_HEADER: HAPROXY_KEY}
 
 VARIANTS = Path(__file__).parent / "variants"
 TMP = "/tmp"  # noqa: S108  in containers of our own
@@ -31,6 +37,7 @@ MYSQLD = (
 
 ROOT = Path(__file__).resolve().parents[2]
 # The accounts and their rights are the deployment's own.
+REDIS_USERS = (ROOT / "roles/service/templates/redis/users.acl.j2").read_text()
 ACCOUNTS = yaml.safe_load((ROOT / "roles/database/defaults/main.yml").read_text())["database_accounts"]
 
 
@@ -109,7 +116,7 @@ class Client:
 
     def request(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Reply:
         """Send a request; a body that is not bytes is sent as JSON."""
-        sent = dict(headers or {})
+        sent = AS_HAPROXY | (headers or {})
         if body is not None:
             sent.setdefault("Content-Type", "application/json")
         payload = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
@@ -200,8 +207,9 @@ class Stack:
         self.subnet = ""
         # The last number of the addresses that are fixed.
         self.hosts = {"mysql": 10, "redis": 11}
-        for name in ("shop_mysql_password", "shop_redis_password"):
-            (directory / name).write_text(self.password + "\n")
+        passwords = dict.fromkeys(("shop_mysql_password", "shop_redis_password"), self.password)
+        for name, secret in {**passwords, "shop_service_key": HAPROXY_KEY}.items():
+            (directory / name).write_text(secret + "\n")
             (directory / name).chmod(0o444)
         directory.chmod(0o755)
 
@@ -213,14 +221,14 @@ class Stack:
             "redis-server",
             "--bind",
             "0.0.0.0",
-            "--requirepass",
-            self.password,
+            "--aclfile",
+            "/users.acl",
             "--save",
             "",
             "--appendonly",
             "no",
         ]
-        publish = ["-p", f"127.0.0.1:{self.redis_port}:6379"]
+        publish = ["-p", f"127.0.0.1:{self.redis_port}:6379", "--volume", f"{self._redis_users()}:/users.acl:ro"]
         self._run("redis", ["--user", "999:999", *publish], [*redis, "--maxmemory-policy", "volatile-lru"])
         wait_until(lambda: self.sql("SELECT 1", check=False) == "1", 180, "MySQL answers")
         self.sql("CREATE DATABASE shop")
@@ -237,6 +245,14 @@ class Stack:
         if self._containers:
             docker("rm", "--force", "--volumes", *self._containers, check=False)
         docker("network", "rm", self.prefix, check=False)
+
+    def _redis_users(self) -> Path:
+        """Write down the deployment's own users, and in place of the default one a user for the tests."""
+        users = jinja2.Template(REDIS_USERS).render(catalogue_redis_password=self.password)
+        file = self.secrets / "users.acl"
+        file.write_text(users.replace("user default reset", f"user default on >{self.password} ~* &* +@all") + "\n")
+        file.chmod(0o444)
+        return file
 
     def _create_network(self) -> None:
         for _ in range(20):
@@ -282,6 +298,7 @@ class Stack:
             "SHOP_MYSQL_USER": user,
             "SHOP_REDIS_HOST": self.address("redis"),
             "SHOP_REDIS_PORT": "6379",
+            "SHOP_REDIS_USER": "cache",
             **more,
         }
         options = [part for key, value in values.items() for part in ("--env", f"{key}={value}")]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pytest
 import redis
 from shop_api.cache import ENTRY, INTENTS, LEASE, STATE, Entry
-from shop_stack import Client, Stack, docker, item_path, wait_until
+from shop_stack import HAPROXY_KEY, KEY_HEADER, Client, Stack, docker, item_path, wait_until
 
 HERD = 1000
 THREADS, WORKERS = 4, 2
@@ -34,7 +34,8 @@ def counted_loads(stack: Stack) -> Iterator[Callable[[], int]]:
 
 async def _ask(port: int, path: str) -> tuple[int, str, bytes]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: api\r\nConnection: close\r\n\r\n".encode())
+    key = f"{KEY_HEADER}: {HAPROXY_KEY}"
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: api\r\n{key}\r\nConnection: close\r\n\r\n".encode())
     head, _, body = (await reader.read()).partition(b"\r\n\r\n")
     writer.close()
     lines = head.decode().split("\r\n")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from shop_stack import Client, Stack
+from shop_stack import HAPROXY_KEY, KEY_HEADER, Client, Stack
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 
@@ -18,6 +18,8 @@ def run(client: Client, examples: int, *options: str) -> tuple[int, str]:
         str(CONFIGURATION),
         "run",
         f"http://127.0.0.1:{client.port}/openapi.json",
+        "--header",
+        f"{KEY_HEADER}: {HAPROXY_KEY}",
     ]
     limits = ["--max-examples", str(examples), "--continue-on-failure", "--request-timeout", "10"]
     done = subprocess.run([*command, *limits, *options], capture_output=True, text=True, check=False, timeout=300)

@@ -7,7 +7,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from shop_stack import Stack, docker, item_path, wait_until
+from shop_stack import AS_HAPROXY, Stack, docker, item_path, wait_until
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Tally:
 
 def send(connection: http.client.HTTPConnection, method: str, path: str, body: object) -> http.client.HTTPResponse:
     payload = None if body is None else json.dumps(body)
-    connection.request(method, path, payload, {"Content-Type": "application/json"} if payload else {})
+    connection.request(method, path, payload, AS_HAPROXY | ({"Content-Type": "application/json"} if payload else {}))
     response = connection.getresponse()
     response.read()
     return response

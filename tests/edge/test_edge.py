@@ -79,6 +79,7 @@ def test_what_the_outside_says_of_itself_is_not_believed(edge: Edge, server: Rec
     assert seen["x-harmless"] == "kept"
     assert set(seen.values()).isdisjoint({*lies.values()} - {"https"})
     assert seen["x-forwarded-proto"] == "http"
+    assert seen["x-service-key"] == "key-of-haproxy"
     assert re.fullmatch("[0-9a-f-]{36}", seen["x-request-id"])
     assert re.fullmatch(r"[0-9.]+", seen["x-forwarded-for"])
     assert not {name for name in seen if "_" in name}

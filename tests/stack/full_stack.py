@@ -8,6 +8,7 @@ with other settings, or the bare page that pages are compared with.
 import json
 import os
 import re
+import secrets
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,8 +21,8 @@ sys.path += [str(TESTS / part) for part in ("api", "web", "stack", "shared")]
 
 import requests  # noqa: E402
 from edge import Settings, render  # noqa: E402
-from shop_stack import HARDENED, Stack, docker, free_port, wait_until  # noqa: E402
-from web_stack import SEED, WebContainer, admin_secrets  # noqa: E402
+from shop_stack import HAPROXY_KEY, HARDENED, Stack, docker, free_port, wait_until  # noqa: E402
+from web_stack import SEED, WebContainer, web_secrets  # noqa: E402
 
 IMAGES = {
     "web": "SHOP_TEST_WEB_IMAGE",
@@ -51,8 +52,9 @@ class FullStack(Stack):
     def __init__(
         self, images: dict[str, str], directory: Path, sites: Mapping[str, Settings] | None = None, **settings: str
     ) -> None:
-        """Choose names, addresses and ports."""
-        for part in ("api", "web", "haproxy"):
+        """Choose names, addresses, ports and what the web servers and the admin page show to HAProxy."""
+        self.own_keys = {service: secrets.token_urlsafe(18) for service in ("web", "admin")}
+        for part in ("api", *self.own_keys, "haproxy"):
             (directory / part).mkdir()
         super().__init__(images, directory / "api")
         self.directory = directory
@@ -64,6 +66,11 @@ class FullStack(Stack):
         self.port, self.https_port = free_port(), free_port()
         self.hosts |= {"api": 12, "admin-api": 13, "haproxy": 14, "admin": 15}
         self.hosts |= {name: 20 + number for number, name in enumerate(self._web_names())}
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """All service keys, as settings of the catalogue."""
+        return {f"catalogue_{service}_key": key for service, key in {"haproxy": HAPROXY_KEY, **self.own_keys}.items()}
 
     @property
     def url(self) -> str:
@@ -88,9 +95,10 @@ class FullStack(Stack):
         super().start()
         self.migrate("--seed", "/seed/items.csv", mounts={SEED.parent: "/seed"})
         environment = self._render()
-        secrets_dir = admin_secrets(self.directory / "web")
+        for service, key in self.own_keys.items():
+            web_secrets(self.directory / service, key)
         with ThreadPoolExecutor() as pool:
-            started = pool.map(lambda name: self._web(name, environment, secrets_dir), ["admin", *self._web_names()])
+            started = pool.map(lambda name: self._web(name, environment), ["admin", *self._web_names()])
             self.webs = dict(zip(["admin", *self._web_names()], started, strict=True))
             list(pool.map(WebContainer.wait, self.webs.values()))
         configuration = f"{self.directory / 'haproxy'}:/etc/shopfleet:ro"
@@ -127,19 +135,19 @@ class FullStack(Stack):
     def _site_port(self, name: str) -> int:
         return SITE_PORT + list(self.sites).index(name) if name != "web" else 80
 
-    def _web(self, name: str, environment: dict[str, Settings], secrets_dir: Path) -> WebContainer:
+    def _web(self, name: str, environment: dict[str, Settings]) -> WebContainer:
         service = "admin" if name == "admin" else "web"
         site = "web" if name == "admin" else name.rpartition("-")[0]
         options = ["--ip", self.address(name)]
         if site == BARE:
             options += ["--volume", f"{BARE_PAGE}:/srv/shopfleet/public/index.php:ro"]
         settings = {**environment[service], **self.settings, **self.sites[site]}
-        return WebContainer(self.images["web"], self.prefix, secrets_dir, settings, name, options)
+        return WebContainer(self.images["web"], self.prefix, self.directory / service, settings, name, options)
 
     def _render(self) -> dict[str, Settings]:
         """Render what HAProxy reads, and return the services' environment."""
         folder = self.directory / "haproxy"
-        render(folder, self.instances(), {})
+        render(folder, self.instances(), self.keys)
         configuration = folder / "haproxy.cfg"
         shop = configuration.read_text()
         configuration.write_text(

@@ -114,13 +114,15 @@ class Probe:
 
     Args:
         url: where to connect; its path is what is asked for unless `time_ms` is given another.
+        headers: of each request.
 
     Attributes:
         failures: how many answers were no success.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, headers: dict[str, str] | None = None) -> None:
         """Connect."""
+        self._headers = headers
         self.failures = 0
         stay_on_this_machine(url)
         parts = urlsplit(url)
@@ -139,7 +141,7 @@ class Probe:
             Milliseconds until the whole answer was there, whatever it was.
         """
         begun = perf_counter()
-        self._socket.sendall(_request(self._host, path or self._path))
+        self._socket.sendall(_request(self._host, path or self._path, self._headers))
         answer = b""
         while not _complete(answer):
             answer += self._receive()
@@ -154,8 +156,9 @@ class Probe:
         return data
 
 
-def _request(host: str, path: str) -> bytes:
-    return f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+def _request(host: str, path: str, headers: dict[str, str] | None = None) -> bytes:
+    fields = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+    return f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n".encode()
 
 
 def _complete(answer: bytes) -> bool:

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "api"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from shop_stack import Stack, docker
-from web_stack import SEED, Browser, Fleet, StandInApi, WebContainer, admin_secrets
+from web_stack import SEED, Browser, Fleet, StandInApi, WebContainer, web_secrets
 
 IMAGES = {
     "web": "SHOP_TEST_WEB_IMAGE",
@@ -35,7 +35,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         stack.start()
         stack.migrate("--seed", "/seed/items.csv", mounts={SEED.parent: "/seed"})
         stand_in = StandInApi(f"{stack.subnet}.1")
-        web_secrets = admin_secrets(tmp_path_factory.mktemp("web-secrets"))
+        secrets_dir = web_secrets(tmp_path_factory.mktemp("web-secrets"))
         read, write = (_address(stack, name) for name in ("api", "admin-api"))
         for role, api, admin_api in (
             ("shop", read, ""),
@@ -46,11 +46,11 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
             settings = {"SHOP_ROLE": role, "SHOP_API_URL": api, "SHOP_ADMIN_API_URL": admin_api}
             # What a page shows is tested apart from how old it may be.
             settings["SHOP_FRESHNESS_MS"] = "0"
-            webs.append(WebContainer(images["web"], stack.prefix, web_secrets, settings))
+            webs.append(WebContainer(images["web"], stack.prefix, secrets_dir, settings))
         for web in webs:
             web.wait()
         shop, admin, other_shop, other_admin = webs
-        yield Fleet(shop, admin, other_shop, other_admin, stand_in, stack, read)
+        yield Fleet(shop, admin, other_shop, other_admin, stand_in, stack, read, secrets_dir)
     finally:
         for web in webs:
             web.remove()

@@ -5,8 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote, urlencode
 
 import pytest
-import requests
-from web_stack import PASSWORD, USER, Browser, Fleet, Post, alerts, notice, rows
+from web_stack import PASSWORD, USER, Browser, Fleet, Post, alerts, ask, notice, rows
 
 TYPED = {"name": "<b>Kettle</b> \"XL\" & 'co' 🫖", "quantity": " -3 ", "price": "2.999", "mode": "add"}
 
@@ -156,7 +155,8 @@ def test_sending_a_form_twice_takes_effect_once(admin: Browser, fleet: Fleet, na
     def send(number: int) -> int:
         # Two sessions, because requests of one session wait for each other.
         data = {**post.data, "csrf": csrf[number % 2]}
-        response = requests.post(
+        response = ask(
+            "POST",
             fleet.admin.url + post.path,
             data=data,
             files=post.files,

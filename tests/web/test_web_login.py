@@ -8,8 +8,7 @@ from pathlib import Path
 
 import argon2
 import pytest
-import requests
-from web_stack import HOSTNAME, PASSWORD, USER, Browser, Fleet, WebContainer, alerts, rows
+from web_stack import HOSTNAME, PASSWORD, USER, Browser, Fleet, WebContainer, alerts, ask, rows, web_secrets
 
 BURST_OF_AN_ADDRESS = 10
 BURST_OF_A_USER = 20
@@ -24,9 +23,7 @@ def hashed(**passwords: str) -> str:
 @pytest.fixture(scope="module")
 def accounts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The admins.json of a container of this module's own."""
-    directory = tmp_path_factory.mktemp("accounts")
-    directory.chmod(0o755)
-    return directory / "admins.json"
+    return web_secrets(tmp_path_factory.mktemp("accounts")) / "admins.json"
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +79,7 @@ def test_login_is_required(fleet: Fleet) -> None:
 
 @pytest.mark.parametrize("path", ["", "delete?name=x", "undo?change=1", "changes", "import?id=1", "export", "logout"])
 def test_nothing_is_shown_without_a_session(fleet: Fleet, path: str) -> None:
-    response = requests.get(f"{fleet.admin.url}/admin/{path}", allow_redirects=False, timeout=5)
+    response = ask("GET", f"{fleet.admin.url}/admin/{path}", allow_redirects=False, timeout=5)
     assert response.status_code == 303
     assert response.headers["Location"].startswith("/admin/login")
     assert response.text == ""
@@ -151,17 +148,22 @@ def test_unknown_session_id_is_not_taken_over(fleet: Fleet) -> None:
     form = {**browser.values("/admin/login"), "username": USER, "password": PASSWORD}
     token = f"shopfleet_login={browser.session.cookies['shopfleet_login']}"
     headers = {"Cookie": f"{chosen['Cookie']}; {token}"}
-    response = requests.post(f"{fleet.admin.url}/admin/login", form, headers=headers, allow_redirects=False, timeout=5)
+    response = ask(
+        "POST", f"{fleet.admin.url}/admin/login", data=form, headers=headers, allow_redirects=False, timeout=5
+    )
     assert response.status_code == 303
-    response = requests.get(f"{fleet.admin.url}/admin/", headers=chosen, allow_redirects=False, timeout=5)
+    response = ask("GET", f"{fleet.admin.url}/admin/", headers=chosen, allow_redirects=False, timeout=5)
     assert response.headers["Location"] == "/admin/login"
 
 
 @pytest.mark.parametrize("cookie", ["", "../../etc/passwd", "a" * 300, "%00", "é", "a,b", "[]"])
 def test_session_ids_that_are_none_are_no_fault(fleet: Fleet, cookie: str) -> None:
     headers = {"Cookie": f"shopfleet_admin={cookie}; shopfleet_login={cookie}; shopfleet_known={cookie}"}
-    response = requests.get(
-        f"{fleet.admin.url}/admin/login", headers={name: text.encode() for name, text in headers.items()}, timeout=5
+    response = ask(
+        "GET",
+        f"{fleet.admin.url}/admin/login",
+        headers={name: text.encode() for name, text in headers.items()},
+        timeout=5,
     )
     assert response.status_code == 200
 

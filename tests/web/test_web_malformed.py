@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 import pytest
 from malformed_forms import MARK, Maker, Malformer
+from shop_stack import AS_HAPROXY
 from web_stack import Browser, Fleet, parse, rows
 
 FORMS = 10_000
@@ -30,7 +31,7 @@ def send_all(fleet: Fleet, maker: Maker, number: int, forms: int) -> list[str]:
     wrong = []
     for count in range(forms):
         request = maker(malformer)
-        headers = {"Content-Type": request.content_type, "Cookie": cookie}
+        headers = {**AS_HAPROXY, "Content-Type": request.content_type, "Cookie": cookie}
         headers["X-Forwarded-For"] = f"10.{number}.{count // 250}.{count % 250}"
         for _ in range(TRIES):
             connection.request("POST", request.path, request.body, headers)

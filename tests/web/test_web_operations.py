@@ -1,14 +1,16 @@
 """Headers, health, metrics and logs of the web image."""
 
 import re
+import secrets
 import select
 import socket
 import time
+from pathlib import Path
 
 import pytest
 import requests
-from shop_stack import docker, wait_until
-from web_stack import Answer, Browser, Fleet, StandInApi, WebContainer
+from shop_stack import AS_HAPROXY, HAPROXY_KEY, KEY_HEADER, docker, wait_until
+from web_stack import Answer, Browser, Fleet, StandInApi, WebContainer, ask, web_secrets
 
 
 @pytest.fixture(params=["shop", "admin"])
@@ -19,7 +21,7 @@ def web(fleet: Fleet, request: pytest.FixtureRequest) -> WebContainer:
 
 @pytest.mark.parametrize("path", ["/", "/admin/login", "/nothing", "/%zz", "/healthz"])
 def test_no_answer_tells_versions(web: WebContainer, path: str) -> None:
-    response = requests.get(web.url + path, timeout=5)
+    response = ask("GET", web.url + path, timeout=5)
     assert response.headers["Server"] == "Apache"
     assert "X-Powered-By" not in response.headers
 
@@ -44,10 +46,71 @@ def test_admin_pages_are_not_kept(admin: Browser) -> None:
     assert "Content-Encoding" not in admin.response.headers
 
 
-def test_health(web: WebContainer) -> None:
+@pytest.mark.parametrize("given", [None, "", "wrong", HAPROXY_KEY[:-1], HAPROXY_KEY + "x"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/"),
+        ("HEAD", "/"),
+        ("GET", "/?q=tea"),
+        ("POST", "/"),
+        ("GET", "/admin/"),
+        ("POST", "/admin/login"),
+        ("GET", "/readyz"),
+        ("GET", "/metrics"),
+        ("GET", "/healthz?x"),
+        ("GET", "//healthz"),
+        ("GET", "/assets/style-0123456789abcdef.css"),
+        ("GET", "/nothing"),
+    ],
+)
+def test_only_the_load_balancer_is_answered(web: WebContainer, method: str, path: str, given: str | None) -> None:
+    headers = {} if given is None else {KEY_HEADER: given}
+    response = requests.request(method, web.url + path, headers=headers, allow_redirects=False, timeout=5)
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"]
+    assert method == "HEAD" or KEY_HEADER in response.text
+    assert HAPROXY_KEY not in response.text
+    assert "Set-Cookie" not in response.headers
+
+
+def test_a_probe_needs_no_key(web: WebContainer) -> None:
     assert requests.get(f"{web.url}/healthz", timeout=5).json() == {"status": "ok"}
+
+
+def test_without_a_key_of_its_own_a_web_server_answers_nobody(fleet: Fleet, tmp_path: Path) -> None:
+    web = fleet.another(
+        {"SHOP_ROLE": "shop", "SHOP_API_URL": fleet.stand_in.url}, web_secrets(tmp_path, haproxy_key="")
+    )
+    try:
+        web.wait()
+        for headers in ({}, {KEY_HEADER: ""}, AS_HAPROXY):
+            assert requests.get(web.url, headers=headers, timeout=5).status_code == 401
+    finally:
+        web.remove()
+
+
+def test_each_question_to_an_api_carries_the_web_servers_own_key(
+    stand_in: StandInApi, other_shop: Browser, other_admin: Browser
+) -> None:
+    other_shop.get(f"/?q={secrets.token_hex(4)}")
+    other_admin.get("/admin/")
+    other_admin.save(name="Tea", quantity="1", price="1")
+    assert {method for method, _, _ in stand_in.requests} >= {"GET", "PUT"}
+    assert {headers[KEY_HEADER] for _, _, headers in stand_in.requests} == {HAPROXY_KEY}
+
+
+def test_an_api_that_wants_another_key_is_an_api_that_is_away(stand_in: StandInApi, other_shop: Browser) -> None:
+    stand_in.answer = Answer(401, {"title": "Unauthorized", "status": 401, "detail": "Send the key."})
+    other_shop.get(f"/?q={secrets.token_hex(4)}")
+    assert other_shop.response.status_code == 503
+    assert "Send the key" not in other_shop.response.text
+
+
+def test_health(web: WebContainer) -> None:
+    assert ask("GET", f"{web.url}/healthz", timeout=5).json() == {"status": "ok"}
     web.execute("php", "/usr/local/bin/healthcheck.php")
-    ready = requests.get(f"{web.url}/readyz", timeout=5)
+    ready = ask("GET", f"{web.url}/readyz", timeout=5)
     assert ready.status_code == 200
     assert set(ready.json()["checks"].values()) == {"ok"}
 
@@ -57,28 +120,28 @@ def test_readiness_names_what_is_missing(fleet: Fleet) -> None:
     web = fleet.another(settings)
     try:
         web.wait()
-        ready = requests.get(f"{web.url}/readyz", timeout=5)
+        ready = ask("GET", f"{web.url}/readyz", timeout=5)
         assert ready.status_code == 503
         assert ready.json()["checks"]["api"] == "ok"
         assert ready.json()["checks"]["admin_api"] != "ok"
-        assert requests.get(f"{web.url}/healthz", timeout=5).status_code == 200
+        assert ask("GET", f"{web.url}/healthz", timeout=5).status_code == 200
     finally:
         web.remove()
 
 
 def test_metrics(web: WebContainer) -> None:
-    text = requests.get(f"{web.url}/metrics", timeout=5).text
+    text = ask("GET", f"{web.url}/metrics", timeout=5).text
     assert re.search(r"^apache_accesses_total \d+$", text, re.MULTILINE)
     assert re.search(r'^apache_workers\{state="busy"\} \d+$', text, re.MULTILINE)
     assert re.search(r'^apache_workers\{state="idle"\} \d+$', text, re.MULTILINE)
-    assert requests.get(f"{web.url}/server-status", timeout=5).status_code == 404
+    assert ask("GET", f"{web.url}/server-status", timeout=5).status_code == 404
 
 
 def test_request_id_goes_through(fleet: Fleet, stand_in: StandInApi) -> None:
     url = fleet.shop_before_stand_in.url
-    response = requests.get(url, headers={"X-Request-ID": "abc-123"}, timeout=5)
+    response = ask("GET", url, headers={"X-Request-ID": "abc-123"}, timeout=5)
     assert response.headers["X-Request-ID"] == "abc-123"
-    made_up = requests.get(url, headers={"X-Request-ID": 'bad" id'}, timeout=5).headers["X-Request-ID"]
+    made_up = ask("GET", url, headers={"X-Request-ID": 'bad" id'}, timeout=5).headers["X-Request-ID"]
     assert re.fullmatch("[0-9a-f]{32}", made_up)
     assert [headers["X-Request-ID"] for _, _, headers in stand_in.requests] == ["abc-123", made_up]
     logged = {line["request_id"] for line in fleet.shop_before_stand_in.log_lines() if line["logger"] == "access"}
@@ -89,7 +152,7 @@ def test_log_is_json_whatever_is_asked_for(fleet: Fleet, stand_in: StandInApi) -
     web = fleet.shop_before_stand_in
     stand_in.answer = Answer(500, {})
     for path in ('/a"b\\c', "/%22%5c", "/%0a", "/ü", "/?q=%22", "/%zz"):
-        requests.get(web.url + path, headers={"User-Agent": '"\\', "X-Forwarded-For": '"x, 10.0.0.9'}, timeout=5)
+        ask("GET", web.url + path, headers={"User-Agent": '"\\', "X-Forwarded-For": '"x, 10.0.0.9'}, timeout=5)
     lines = web.log_lines()
     assert any(line.get("client") == "10.0.0.9" for line in lines)
 

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-from shop_stack import wait_until
-from web_stack import Answer, Browser, Fleet, StandInApi, WebContainer, item_list, parse, rows
+from shop_stack import AS_HAPROXY, wait_until
+from web_stack import Answer, Browser, Fleet, StandInApi, WebContainer, ask, item_list, parse, rows
 
 CLIENTS = 10
 LIFE = 4.0
@@ -69,7 +69,7 @@ def own_api(fleet: Fleet) -> Iterator[StandInApi]:
 
 
 def get(web: WebContainer, path: str = "/", **options: object) -> requests.Response:
-    response = requests.get(web.url + path, timeout=15, **options)  # type: ignore[arg-type]
+    response = ask("GET", web.url + path, timeout=15, **options)
     response.encoding = "utf-8"
     return response
 
@@ -229,7 +229,7 @@ def test_head_tells_of_the_same_page(start: Start, stand_in: StandInApi) -> None
     stand_in.lists(LAMP)
     web = start(SHOP_FRESHNESS_MS="3000000")
     for _ in range(2):
-        head = requests.head(web.url, timeout=5)
+        head = ask("HEAD", web.url, timeout=5)
         assert head.content == b""
         own = {"Date", "X-Request-ID"}
         assert {k: v for k, v in head.headers.items() if k not in own} == {
@@ -348,10 +348,20 @@ def test_a_connection_closed_meanwhile_is_made_anew(live: WebContainer, path: st
         assert names(get(live, path)) == ["Lamp"]
 
 
+def test_a_kept_page_is_for_the_load_balancer_only(start: Start, stand_in: StandInApi) -> None:
+    stand_in.lists(LAMP)
+    web = start(SHOP_FRESHNESS_MS="60000")
+    for _ in range(3):
+        assert names(get(web)) == ["Lamp"]
+    assert len(stand_in.requests) == 1
+    assert requests.get(web.url, timeout=5).status_code == 401
+
+
 def test_a_connection_is_kept(start: Start, own_api: StandInApi) -> None:
     web = start(own_api.url, SHOP_FRESHNESS_MS="0")
     own_api.lists(LAMP)
     session = requests.Session()
+    session.headers.update(AS_HAPROXY)
     for _ in range(10):
         assert session.get(web.url, timeout=5).status_code == 200
     assert len(own_api.requests) == 10

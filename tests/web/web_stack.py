@@ -17,7 +17,7 @@ from urllib.parse import urljoin
 
 import argon2
 import requests
-from shop_stack import HARDENED, Stack, docker, free_port, wait_until
+from shop_stack import AS_HAPROXY, HAPROXY_KEY, HARDENED, Stack, docker, free_port, wait_until
 
 SEED = Path(__file__).parents[2] / "app_src" / "seed" / "items.csv"
 VOID = {"meta", "link", "input", "br", "hr", "path"}
@@ -25,14 +25,30 @@ HOSTNAME = "web-under-test"
 USER, PASSWORD = "admin", "correct horse"
 
 
-def admin_secrets(directory: Path) -> Path:
-    """Write down who may log in, and return the directory, to be mounted on /etc/shopfleet."""
+def web_secrets(directory: Path, own_key: str = HAPROXY_KEY, haproxy_key: str = HAPROXY_KEY) -> Path:
+    """Write down the keys and who may log in.
+
+    Args:
+        directory: an empty one.
+        own_key: what the web server shows; to an API without a load balancer in between it has to be the latter's.
+        haproxy_key: what the web server is to be shown.
+
+    Returns:
+        The directory, to be mounted on /etc/shopfleet.
+    """
     # Cheap on purpose: what a hash costs is not what is tested.
     hasher = argon2.PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
-    (directory / "admins.json").write_text(json.dumps({USER: hasher.hash(PASSWORD)}))
-    (directory / "admins.json").chmod(0o444)
+    admins = json.dumps({USER: hasher.hash(PASSWORD)})
+    for name, text in {"admins.json": admins, "service_key": own_key, "haproxy_key": haproxy_key}.items():
+        (directory / name).write_text(text)
+        (directory / name).chmod(0o444)
     directory.chmod(0o755)
     return directory
+
+
+def ask(method: str, url: str, *, timeout: float = 10, **options: Any) -> requests.Response:  # noqa: ANN401
+    """Send one request as the load balancer does."""
+    return requests.request(method, url, headers=AS_HAPROXY | options.pop("headers", {}), timeout=timeout, **options)
 
 
 class WebContainer:
@@ -275,6 +291,7 @@ class Browser:
         """Begin without any cookie."""
         self.url = url
         self.session = requests.Session()
+        self.session.headers.update(AS_HAPROXY)
         # An address of its own: what one test does wrong must not slow down the others.
         self.session.headers["X-Forwarded-For"] = str(ipaddress.IPv4Address(secrets.randbits(32)))
         self.response = requests.Response()
@@ -377,8 +394,8 @@ class Fleet:
     stand_in: StandInApi
     stack: Stack
     api: str
+    secrets_dir: Path
 
     def another(self, settings: dict[str, str], secrets_dir: Path | None = None) -> WebContainer:
         """Start one more container; the caller removes it."""
-        directory = secrets_dir or self.stack.secrets
-        return WebContainer(self.stack.images["web"], self.stack.prefix, directory, settings)
+        return WebContainer(self.stack.images["web"], self.stack.prefix, secrets_dir or self.secrets_dir, settings)

@@ -5,10 +5,18 @@ declare(strict_types=1);
 namespace Shopfleet;
 
 require __DIR__ . '/../src/Response.php';
+require __DIR__ . '/../src/ServiceKey.php';
 require __DIR__ . '/../src/StoredPage.php';
 
-// Most requests end here, before anything else is loaded.
 $id = getenv('REQUEST_ID');
+// A probe of the container itself tells nothing.
+if (getenv('REQUEST_URI') !== '/healthz' && !ServiceKey::isShown()) {
+    ServiceKey::refusal()->send((string) $id);
+
+    return;
+}
+
+// Most requests end here, before anything else is loaded.
 if ($id !== false && in_array(getenv('REQUEST_METHOD'), ['GET', 'HEAD'], true)) {
     $response = StoredPage::youngResponse();
     if ($response !== null) {

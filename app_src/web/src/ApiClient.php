@@ -20,6 +20,8 @@ final class ApiClient
 
     public function __construct(
         private readonly string $baseUrl,
+        #[\SensitiveParameter]
+        private readonly string $serviceKey,
         private readonly string $requestId,
     ) {
         $this->connection = new Connection($baseUrl);
@@ -37,8 +39,9 @@ final class ApiClient
         if ($query !== []) {
             $path .= '?' . http_build_query($query, '', '&', PHP_QUERY_RFC3986);
         }
-        $condition = $knownTag === '' ? [] : ['If-None-Match' => $knownTag];
-        [$status, $headers, $text] = $this->connection->get($path, ['X-Request-ID' => $this->requestId] + $condition);
+        $sent = ['X-Request-ID' => $this->requestId, ServiceKey::HEADER => $this->serviceKey]
+            + ($knownTag === '' ? [] : ['If-None-Match' => $knownTag]);
+        [$status, $headers, $text] = $this->connection->get($path, $sent);
         if ($status === 304 && $knownTag !== '') {
             return new ApiAnswer($status, $headers, []);
         }
@@ -104,7 +107,12 @@ final class ApiClient
         return [
             CURLOPT_URL => $this->baseUrl . $path,
             CURLOPT_CUSTOMREQUEST => $method,
-            CURLOPT_HTTPHEADER => ['Accept: application/json', 'X-Request-ID: ' . $this->requestId, ...$headers],
+            CURLOPT_HTTPHEADER => [
+                'Accept: application/json',
+                'X-Request-ID: ' . $this->requestId,
+                ServiceKey::HEADER . ': ' . $this->serviceKey,
+                ...$headers,
+            ],
             CURLOPT_RETURNTRANSFER => true,
             CURLOPT_PATH_AS_IS => true,
             CURLOPT_FOLLOWLOCATION => false,
@@ -146,7 +154,7 @@ final class ApiClient
         if ($status === 204) {
             return new ApiAnswer($status, $headers, []);
         }
-        if ($status >= 500 || $status === 429) {
+        if ($status >= 500 || in_array($status, [401, 429], true)) {
             throw new ApiUnavailable("answer {$status}");
         }
         $type = $headers['content-type'] ?? '';

@@ -31,8 +31,8 @@ final readonly class App
     ) {
         $this->stylesheet = new Stylesheet($config->isAdmin ? '/admin/' : '/');
         $this->view = new View($config, $this->stylesheet, $request->id);
-        $this->api = new ApiClient($config->apiUrl, $request->id);
-        $this->adminApi = new ApiClient($config->adminApiUrl, $request->id);
+        $this->api = new ApiClient($config->apiUrl, $config->serviceKey, $request->id);
+        $this->adminApi = new ApiClient($config->adminApiUrl, $config->serviceKey, $request->id);
     }
 
     public function answer(): Response

@@ -16,6 +16,8 @@ final readonly class Config
         public Money $money,
         public int $lowStock,
         public string $hostname,
+        #[\SensitiveParameter]
+        public string $serviceKey,
     ) {
     }
 
@@ -28,6 +30,7 @@ final readonly class Config
             money: Money::fromJson(self::env('SHOP_MONEY')),
             lowStock: (int) self::env('SHOP_LOW_STOCK', '5'),
             hostname: (string) gethostname(),
+            serviceKey: ServiceKey::own(),
         );
     }
 

@@ -8,11 +8,13 @@ from typing import cast
 
 import pytest
 from flask.testing import FlaskClient
+from keyed import KEY, SERVICE_KEY, keyed
 from shop_api.app import create_app
 from shop_api.cache import INTENT_MS, Cache, Entry, Lookup
 from shop_api.catalogue import Answer, Catalogue, Publisher
 from shop_api.db import CommitUnknownError, Database, DatabaseUnavailableError
 from shop_api.observability import JsonFormatter
+from shop_api.service_key import HEADER
 from shop_api.settings import Mode
 
 
@@ -76,7 +78,7 @@ def catalogue(cache: _FakeCache, database: _BrokenDatabase) -> Catalogue:
 
 @pytest.fixture
 def client(catalogue: Catalogue) -> FlaskClient:
-    return create_app(Mode.ADMIN, catalogue).test_client()
+    return keyed(create_app(Mode.ADMIN, catalogue, SERVICE_KEY))
 
 
 def test_a_hit_is_answered_as_it_was_stored(client: FlaskClient, cache: _FakeCache) -> None:
@@ -163,10 +165,46 @@ def test_reads_do_not_announce(catalogue: Catalogue, cache: _FakeCache) -> None:
 
 
 def test_only_the_admin_api_writes(catalogue: Catalogue) -> None:
-    client = create_app(Mode.READ, catalogue).test_client()
+    client = keyed(create_app(Mode.READ, catalogue, SERVICE_KEY))
     reply = client.put("/items/x", json={"quantity": 1})
     assert (reply.status_code, reply.mimetype) == (405, "application/problem+json")
     assert "GET" in reply.headers["Allow"]
+
+
+@pytest.mark.parametrize("given", [None, "", KEY[:-1], KEY + "x", KEY.upper(), "\xfc" * len(KEY)])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/items"),
+        ("GET", "/items/x"),
+        ("GET", "/readyz"),
+        ("GET", "/metrics"),
+        ("GET", "/openapi.json"),
+        ("GET", "/nothing"),
+        ("GET", "//healthz"),
+        ("GET", "/healthz/"),
+        ("OPTIONS", "/items"),
+        ("PUT", "/items/x"),
+    ],
+)
+def test_without_the_key_nothing_is_answered(
+    client: FlaskClient, cache: _FakeCache, method: str, path: str, given: str | None
+) -> None:
+    client.environ_base.pop("HTTP_X_SERVICE_KEY")
+    cache.found = Lookup(True, True, Entry(1, 1, 200, b'{"any": "bytes"}'), 5000)
+    reply = client.open(path, method=method, headers={} if given is None else {HEADER: given})
+    assert (reply.status_code, reply.mimetype) == (401, "application/problem+json")
+    assert reply.get_json()["status"] == 401
+    assert HEADER in reply.get_json()["detail"]
+    assert reply.headers["WWW-Authenticate"]
+    assert KEY not in reply.get_data(as_text=True)
+    assert cache.calls == []
+
+
+def test_a_probe_needs_no_key(client: FlaskClient) -> None:
+    client.environ_base.pop("HTTP_X_SERVICE_KEY")
+    reply = client.get("/healthz")
+    assert (reply.status_code, reply.get_json()) == (200, {"status": "alive"})
 
 
 def test_readiness_names_each_dependency(

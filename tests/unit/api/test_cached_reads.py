@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 import pytest
+from keyed import KEY, SERVICE_KEY
 from shop_api.cache import Cache, Entry, Lookup
 from shop_api.cached_reads import FOUND, KEYS_MAX, CachedReads, tag_of
+from shop_api.service_key import HEADER
 from werkzeug.test import create_environ, run_wsgi_app
 
 BODY = b'{"items": []}'
@@ -35,13 +37,13 @@ def reads(cache: _FakeCache) -> CachedReads:
         start_response("200 OK", [])
         return [b"long way", b", told" if FOUND in environ else b""]
 
-    reads = CachedReads(long_way, cast(Cache, cache), "reads.list_items", lambda _: True)
+    reads = CachedReads(long_way, cast(Cache, cache), "reads.list_items", lambda _: True, SERVICE_KEY)
     reads.learn("q=tea", "list:tea")
     return reads
 
 
 def ask(reads: CachedReads, path: str = "/items?q=tea", method: str = "GET", **headers: str) -> tuple[str, bytes]:
-    body, status, _ = run_wsgi_app(reads, create_environ(path, method=method, headers=headers))
+    body, status, _ = run_wsgi_app(reads, create_environ(path, method=method, headers={HEADER: KEY, **headers}))
     return status, b"".join(body)
 
 
@@ -59,6 +61,12 @@ def test_all_else_goes_the_long_way(reads: CachedReads, cache: _FakeCache) -> No
     ):
         assert ask(reads, path, method) == ("200 OK", b"long way")
     assert ask(reads, method="HEAD") == ("200 OK", b"long way")
+    assert cache.asked == 0
+
+
+@pytest.mark.parametrize("given", ["", KEY[:-1], KEY + "x"])
+def test_without_the_key_nothing_is_looked_up(reads: CachedReads, cache: _FakeCache, given: str) -> None:
+    assert ask(reads, **{HEADER: given}) == ("200 OK", b"long way")
     assert cache.asked == 0
 
 

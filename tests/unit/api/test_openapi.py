@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 from flask import Flask
+from keyed import SERVICE_KEY, keyed
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from shop_api import openapi
 from shop_api.app import create_app
@@ -19,11 +20,11 @@ METHODS = {"get", "put", "post", "patch", "delete"}
 
 def make_app(mode: Mode) -> Flask:
     # Nothing of either is used to describe the routes.
-    return create_app(mode, Catalogue(cast(Database, None), cast(Cache, None)))
+    return create_app(mode, Catalogue(cast(Database, None), cast(Cache, None)), SERVICE_KEY)
 
 
 def described(app: Flask) -> Any:  # noqa: ANN401
-    reply = app.test_client().get("/openapi.json")
+    reply = keyed(app).get("/openapi.json")
     assert (reply.status_code, reply.mimetype) == (200, "application/json")
     return json.loads(reply.data)
 
@@ -56,6 +57,21 @@ def test_each_api_describes_its_own() -> None:
     assert operations(read) < operations(admin)
     assert set(openapi.OPERATIONS) == set(make_app(Mode.ADMIN).view_functions)
     assert read["info"]["title"] != admin["info"]["title"]
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_all_but_a_probe_needs_the_key(mode: Mode) -> None:
+    document = described(make_app(mode))
+    [name] = document["security"][0]
+    assert document["components"]["securitySchemes"][name]["name"] == "X-Service-Key"
+    without = {
+        (path, method) for path, method in operations(document) if document["paths"][path][method].get("security") == []
+    }
+    refusing = {
+        (path, method) for path, method in operations(document) if "401" in document["paths"][path][method]["responses"]
+    }
+    assert without == {("/healthz", "get")}
+    assert refusing == operations(document) - without
 
 
 def test_a_route_of_which_nothing_is_said_is_refused() -> None:

@@ -10,6 +10,7 @@ GOOD = {
     "SHOP_MYSQL_HOST": "10.0.0.1",
     "SHOP_MYSQL_USER": "admin_api",
     "SHOP_REDIS_HOST": "10.0.0.2",
+    "SHOP_REDIS_USER": "cache",
 }
 
 
@@ -19,6 +20,7 @@ def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(name, value)
     (tmp_path / "shop_mysql_password").write_text("mysql secret\n")
     (tmp_path / "shop_redis_password").write_text("redis secret\n")
+    (tmp_path / "shop_service_key").write_text("service key secret\n")
     return tmp_path
 
 
@@ -55,8 +57,15 @@ def test_a_wrong_setting_is_named(
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_secret_is_named_with_its_file(secrets: Path) -> None:
-    (secrets / "shop_redis_password").unlink()
-    with pytest.raises(SettingsError, match="/etc/shopfleet/shop_redis_password") as caught:
+def test_an_empty_key_opens_nothing(secrets: Path) -> None:
+    (secrets / "shop_service_key").write_text("\n")
+    with pytest.raises(SettingsError, match=r"SHOP_SERVICE_KEY .* is wrong"):
+        Settings.load(_secrets_dir=secrets)
+
+
+@pytest.mark.parametrize("name", ["shop_redis_password", "shop_service_key"])
+def test_a_missing_secret_is_named_with_its_file(secrets: Path, name: str) -> None:
+    (secrets / name).unlink()
+    with pytest.raises(SettingsError, match=f"/etc/shopfleet/{name}") as caught:
         Settings.load(_secrets_dir=secrets)
     assert "mysql secret" not in str(caught.value)

@@ -13,6 +13,7 @@ from shop_api.changes import changes
 from shop_api.db import Database, make_engine
 from shop_api.imports import imports
 from shop_api.routes import is_page, list_items, operations, reads
+from shop_api.service_key import ServiceKey
 from shop_api.settings import Mode, Settings
 from shop_api.writes import writes
 
@@ -33,12 +34,13 @@ class IdConverter(IntegerConverter):
     regex = "[1-9][0-9]{0,17}"
 
 
-def create_app(mode: Mode, catalogue: Catalogue) -> Flask:
+def create_app(mode: Mode, catalogue: Catalogue, service_key: ServiceKey) -> Flask:
     """Make the application.
 
     Args:
         mode: the admin API has the routes that write, too.
         catalogue: what the routes work on.
+        service_key: what tells who may ask.
     """
     app = Flask("shop_api", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
@@ -47,6 +49,7 @@ def create_app(mode: Mode, catalogue: Catalogue) -> Flask:
     app.url_map.converters |= {"name": NameConverter, "id": IdConverter}
     observability.init_app(app)
     problems.init_app(app)
+    service_key.init_app(app)
     app.after_request(_read_the_rest)
     app.register_blueprint(operations)
     app.register_blueprint(reads)
@@ -54,7 +57,8 @@ def create_app(mode: Mode, catalogue: Catalogue) -> Flask:
         for blueprint in (writes, changes, imports):
             app.register_blueprint(blueprint)
     app.extensions["openapi"] = json.dumps(openapi.document(app, mode)).encode()
-    short_way = CachedReads(app.wsgi_app, catalogue.cache, f"{reads.name}.{list_items.__name__}", is_page)
+    endpoint = f"{reads.name}.{list_items.__name__}"
+    short_way = CachedReads(app.wsgi_app, catalogue.cache, endpoint, is_page, service_key)
     app.extensions["cached_reads"] = short_way
     app.wsgi_app = short_way  # type: ignore[method-assign]
     return app

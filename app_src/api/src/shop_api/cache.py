@@ -236,6 +236,7 @@ def make_client(settings: RedisSettings) -> redis.Redis:
     """Make the client; it connects at first use, so it may be made before a fork."""
     seconds = settings.redis_timeout_ms / 1000
     return redis.Redis(
+        username=settings.redis_user,
         host=settings.redis_host,
         port=settings.redis_port,
         password=settings.redis_password.get_secret_value(),

@@ -15,6 +15,7 @@ from typing import Any
 from shop_api.cache import Cache, Entry
 from shop_api.catalogue import Answer
 from shop_api.observability import CACHE_RESULTS, observe, request_id_of
+from shop_api.service_key import ServiceKey
 
 PATH = "/items"
 FOUND = "shop_api.found"
@@ -33,7 +34,9 @@ def tag_of(body: bytes) -> str:
 class CachedReads:
     """WSGI middleware before the Flask application."""
 
-    def __init__(self, app: Wsgi, cache: Cache, endpoint: str, check: Callable[[Answer], bool]) -> None:
+    def __init__(
+        self, app: Wsgi, cache: Cache, endpoint: str, check: Callable[[Answer], bool], service_key: ServiceKey
+    ) -> None:
         """Begin without knowing any query string.
 
         Args:
@@ -41,11 +44,13 @@ class CachedReads:
             cache: where answers are kept.
             endpoint: name of the long way's route, for the metrics.
             check: tells whether what the cache holds is well-formed.
+            service_key: tells whom to answer; the long way refuses the others.
         """
         self._app = app
         self._cache = cache
         self._endpoint = endpoint
         self._check = check
+        self._service_key = service_key
         self._lock = threading.Lock()
         self._keys: OrderedDict[str, str] = OrderedDict()
 
@@ -61,7 +66,7 @@ class CachedReads:
         started = time.perf_counter()
         plain = environ["REQUEST_METHOD"] == "GET" and environ["PATH_INFO"] == PATH
         key = self._keys.get(environ.get("QUERY_STRING", "")) if plain else None
-        if key is None:
+        if key is None or not self._service_key.is_in(environ):
             return self._app(environ, start_response)
         found = self._cache.lookup(key, self._valid)
         entry = found.entry

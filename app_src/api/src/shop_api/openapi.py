@@ -13,6 +13,7 @@ from flask import Flask
 from pydantic import Field
 from pydantic.json_schema import models_json_schema
 
+from shop_api import service_key
 from shop_api.documents import (
     ApplyImport,
     ChangesPage,
@@ -132,6 +133,8 @@ _CACHED = {
 _CHANGE_ID = {
     "X-Change-Id": _header("The line of the log, if anything was changed.", {"type": "string"}, required=False)
 }
+_SECURITY = "serviceKey"
+_CHALLENGE = {"WWW-Authenticate": _header("That a key is wanted.", {"type": "string"})}
 _RETRY = {"Retry-After": _header("Seconds.", {"type": "string", "pattern": "^[0-9]+$"})}
 
 
@@ -157,13 +160,22 @@ def document(app: Flask, mode: Mode) -> Schema:
         for method in sorted((rule.methods or set()) - _METHODS_OF_FLASK):
             path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
             parameters = [_path_parameter(argument) for argument in sorted(rule.arguments)]
-            paths.setdefault(path, {})[method.lower()] = _operation(rule.endpoint, view, said, parameters, components)
+            described = _operation(rule.endpoint, view, said, parameters, components)
+            if path == service_key.OPEN_PATH:
+                described["security"] = []
+            else:
+                described["responses"]["401"] = _problem(HTTPStatus.UNAUTHORIZED, _CHALLENGE)
+            paths.setdefault(path, {})[method.lower()] = described
     used = _closure(paths, components)
     return {
         "openapi": "3.1.0",
         "info": {"title": TITLES[mode], "version": "1"},
         "paths": paths,
-        "components": {"schemas": {name: components[name] for name in sorted(used)}},
+        "components": {
+            "schemas": {name: components[name] for name in sorted(used)},
+            "securitySchemes": {_SECURITY: {"type": "apiKey", "in": "header", "name": service_key.HEADER}},
+        },
+        "security": [{_SECURITY: []}],
     }
 
 
@@ -235,8 +247,12 @@ def _responses(endpoint: str, said: Operation) -> Schema:
         responses["414"] = {"description": "The query is too long for a request line."}
     for status in said.problems:
         more = _RETRY if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-        responses[str(status)] = _response(status, {**_REQUEST_ID, **more}, {PROBLEM: {"schema": _ref(Problem)}})
+        responses[str(status)] = _problem(status, more)
     return responses
+
+
+def _problem(status: int, headers: Schema) -> Schema:
+    return _response(status, {**_REQUEST_ID, **headers}, {PROBLEM: {"schema": _ref(Problem)}})
 
 
 def _response(status: int, headers: Schema, content: Schema) -> Schema:

@@ -63,6 +63,7 @@ class MysqlSettings(_Base):
 class RedisSettings(_Base):
     """How to reach Redis."""
 
+    redis_user: str = Field(min_length=1)
     redis_host: str = Field(min_length=1)
     redis_port: int = Field(default=6379, ge=1, le=65535)
     redis_password: SecretStr = Field(min_length=1)
@@ -80,12 +81,14 @@ class Settings(MysqlSettings, RedisSettings, ServerSettings):
     """All that the API and the admin API need."""
 
     mode: Mode
+    service_key: SecretStr = Field(min_length=16)
+    """What every request has to carry."""
 
 
 def _sentence(detail: dict[str, Any]) -> str:
     name = "_".join(str(part) for part in detail["loc"])
     where = f"{PREFIX}{name.upper()}"
-    if name.endswith("_password"):
+    if name.endswith(("_password", "_key")):
         where += f" (file {SECRETS_DIR}/{PREFIX.lower()}{name})"
     if detail["type"] == "missing":
         return f"Setting {where} is missing."

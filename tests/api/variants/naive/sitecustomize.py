@@ -1,8 +1,12 @@
 """Makes the API cache the way most do: get, set, and delete after the commit."""
 
+import os
 from collections.abc import Callable
 
 from shop_api.cache import ENTRY, Cache, Entry, Lookup
+
+# The cache's own user may do what the real one does, and this one does other things.
+os.environ["SHOP_REDIS_USER"] = "default"
 
 
 def _lookup(self: Cache, key: str, check: Callable[[Entry], bool]) -> Lookup:  # noqa: ARG001
