@@ -116,10 +116,11 @@ def test_each_admin_has_an_own_session(web: WebContainer) -> None:
 @pytest.mark.parametrize(("proto", "prefix", "secure"), [("http", "", ""), ("https", "__Secure-", "secure; ")])
 def test_cookies_are_strict_and_by_https_secure(fleet: Fleet, proto: str, prefix: str, secure: str) -> None:
     headers = {"X-Forwarded-Proto": proto}
-    page = requests.get(f"{fleet.admin.url}/admin/login", headers=headers, timeout=5)
+    page = ask("GET", f"{fleet.admin.url}/admin/login", headers=headers, timeout=5)
     attributes = f"path=/admin; {secure}HttpOnly; SameSite=Strict"
     (token,) = re.findall(f"^{prefix}shopfleet_login=([^;]+); {attributes}$", page.headers["Set-Cookie"])
-    response = requests.post(
+    response = ask(
+        "POST",
         f"{fleet.admin.url}/admin/login",
         data={"csrf": token, "username": USER, "password": PASSWORD},
         headers={**headers, "Cookie": f"{prefix}shopfleet_login={token}"},
