@@ -40,7 +40,7 @@ sys.path.insert(0, str(ROOT / "tests" / "stack"))
 
 from full_stack import BARE, IMAGES, FullStack, running  # noqa: E402
 from load import AS_BROWSERS_DO, Load, Probe, cpu_us, visit, wrk  # noqa: E402
-from shop_stack import AS_HAPROXY, KEY_HEADER, Stack, wait_until  # noqa: E402
+from shop_stack import AS_HAPROXY, KEY_HEADER, OWN_KEYS, Stack, wait_until  # noqa: E402
 
 ROUNDS = 5
 ROUND_SECONDS = 2
@@ -95,7 +95,7 @@ def speed(stack: FullStack) -> Iterator[Figure]:
         "page, gzip": lambda: wrk(stack.site("web"), ROUND_SECONDS, headers=AS_BROWSERS_DO),
         "page, freshness 0": lambda: wrk(stack.site(LIVE), ROUND_SECONDS),
         "page, freshness 0, gzip": lambda: wrk(stack.site(LIVE), ROUND_SECONDS, headers=AS_BROWSERS_DO),
-        "API, cached list": lambda: wrk(api, ROUND_SECONDS, headers={KEY_HEADER: stack.own_keys["web"]}),
+        "API, cached list": lambda: wrk(api, ROUND_SECONDS, headers={KEY_HEADER: OWN_KEYS["web"]}),
     }
     for load in loads.values():
         load()

@@ -20,7 +20,7 @@ HTTP_ONLY = {"strict-transport-security", "redirection"}
 def only_https(stack: FullStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
     """The same shop, as behind a certificate that was given."""
     folder = tmp_path_factory.mktemp("only-https")
-    render(folder, stack.instances(), {**stack.keys, "catalogue_hsts": True})
+    render(folder, stack.instances(), {"catalogue_hsts": True})
     edge = Edge(stack.images["haproxy"], stack.prefix, folder)
     try:
         edge.wait()

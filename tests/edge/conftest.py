@@ -18,7 +18,6 @@ from edge import Edge, OpenEdge, render
 from recorder import OK, Recorder
 from shop_stack import docker
 
-KEYS = {f"catalogue_{service}_key": f"key-of-{service}" for service in ("haproxy", "web", "admin")}
 IMAGE = "SHOP_TEST_HAPROXY_IMAGE"
 
 
@@ -54,7 +53,7 @@ def open_edge(network: str, behind: Recorder, tmp_path_factory: pytest.TempPathF
     @cache
     def rendered(**settings: object) -> Path:
         folder = tmp_path_factory.mktemp("rendered")
-        render(folder, instances, {**KEYS, **settings})
+        render(folder, instances, settings)
         return folder
 
     def open_one(change: Callable[[str], str] = str, **settings: object) -> Edge:

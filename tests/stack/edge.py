@@ -10,7 +10,7 @@ from typing import Protocol
 
 import requests
 from edge_certificate import make_certificate
-from shop_stack import HARDENED, docker, free_port, wait_until
+from shop_stack import CATALOGUE_KEYS, HARDENED, docker, free_port, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 # All visitors of a test come from one address.
@@ -31,7 +31,7 @@ def render(folder: Path, instances: Sequence[Mapping[str, object]], settings: Ma
         RuntimeError: It cannot be rendered; with what Ansible said.
     """
     folder.chmod(0o755)
-    facts = {**UNLIMITED, **settings, "catalogue_instances": instances, "rendered_dir": str(folder)}
+    facts = {**CATALOGUE_KEYS, **UNLIMITED, **settings, "catalogue_instances": instances, "rendered_dir": str(folder)}
     playbook = ["ansible-playbook", str(ROOT / "tests" / "stack" / "render.yml"), "-i", "localhost,"]
     done = subprocess.run(
         [*playbook, "--extra-vars", json.dumps(facts)],

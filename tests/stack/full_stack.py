@@ -8,7 +8,6 @@ with other settings, or the bare page that pages are compared with.
 import json
 import os
 import re
-import secrets
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,7 @@ sys.path += [str(TESTS / part) for part in ("api", "web", "stack", "shared")]
 
 import requests  # noqa: E402
 from edge import Settings, render  # noqa: E402
-from shop_stack import HAPROXY_KEY, HARDENED, Stack, docker, free_port, wait_until  # noqa: E402
+from shop_stack import HARDENED, OWN_KEYS, Stack, docker, free_port, wait_until  # noqa: E402
 from web_stack import SEED, WebContainer, web_secrets  # noqa: E402
 
 IMAGES = {
@@ -52,9 +51,8 @@ class FullStack(Stack):
     def __init__(
         self, images: dict[str, str], directory: Path, sites: Mapping[str, Settings] | None = None, **settings: str
     ) -> None:
-        """Choose names, addresses, ports and what the web servers and the admin page show to HAProxy."""
-        self.own_keys = {service: secrets.token_urlsafe(18) for service in ("web", "admin")}
-        for part in ("api", *self.own_keys, "haproxy"):
+        """Choose names, addresses and ports."""
+        for part in ("api", *OWN_KEYS, "haproxy"):
             (directory / part).mkdir()
         super().__init__(images, directory / "api")
         self.directory = directory
@@ -66,11 +64,6 @@ class FullStack(Stack):
         self.port, self.https_port = free_port(), free_port()
         self.hosts |= {"api": 12, "admin-api": 13, "haproxy": 14, "admin": 15}
         self.hosts |= {name: 20 + number for number, name in enumerate(self._web_names())}
-
-    @property
-    def keys(self) -> dict[str, str]:
-        """All service keys, as settings of the catalogue."""
-        return {f"catalogue_{service}_key": key for service, key in {"haproxy": HAPROXY_KEY, **self.own_keys}.items()}
 
     @property
     def url(self) -> str:
@@ -95,7 +88,7 @@ class FullStack(Stack):
         super().start()
         self.migrate("--seed", "/seed/items.csv", mounts={SEED.parent: "/seed"})
         environment = self._render()
-        for service, key in self.own_keys.items():
+        for service, key in OWN_KEYS.items():
             web_secrets(self.directory / service, key)
         with ThreadPoolExecutor() as pool:
             started = pool.map(lambda name: self._web(name, environment), ["admin", *self._web_names()])
@@ -147,7 +140,7 @@ class FullStack(Stack):
     def _render(self) -> dict[str, Settings]:
         """Render what HAProxy reads, and return the services' environment."""
         folder = self.directory / "haproxy"
-        render(folder, self.instances(), self.keys)
+        render(folder, self.instances(), {})
         configuration = folder / "haproxy.cfg"
         shop = configuration.read_text()
         configuration.write_text(
