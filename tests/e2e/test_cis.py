@@ -74,7 +74,12 @@ def look(lab: Lab, host: str, settings: str = "/etc/docker/daemon.json") -> Stat
         entry = next((entry for entry in lab.containers if f"/{entry['name']}" == container["Name"]), None)
         ports = entry["ports"].values() if entry else []
         container["promised"] = {
-            "published": {(port["address"], port["port"], port["target"]) for port in ports},
+            "published": {
+                (port[address], port["port"], port["target"])
+                for port in ports
+                for address in ("address", "address6")
+                if port.get(address)
+            },
             "outside": {port["port"] for port in ports if "outside" in port["clients"]},
             "image": lab.facts["images"][entry["service"]] if entry else None,
         }
