@@ -301,7 +301,7 @@ def test_no_request_fails_during_a_hundred_reloads(host: Host) -> None:
     assert counts["answers"] > 100
     assert (counts["failures"], counts["lost"]) == (0, 0)
     emptied = "nft flush chain inet shopfleet prerouting; sleep 0.05"
-    counts = traffic_during(host, f"for n in $(seq 5); do {emptied}; {COMMAND} load; sleep 0.1; done")
+    counts = traffic_during(host, f"for n in $(seq 40); do {emptied}; {COMMAND} load; sleep 0.1; done")
     assert counts["lost"] > 0, "rules that go before the new ones come are not noticed"
 
 
