@@ -23,7 +23,8 @@ DANGEROUS = {
     + r"|`[^`]+`\s*;|\bnew\s+(?:PDO|DOMDocument|XMLReader|SimpleXMLElement|SoapClient|\$)",
     "python": _CALL.format("eval|exec|compile|__import__|input")
     + r"|\b(?:pickle|marshal|shelve|subprocess|urllib|xml|lxml|smtplib|ldap|jinja2|yaml)\b\.?\w*\(?"
-    + r"|\bos\.(?:system|popen|spawn\w*|exec\w*\((?!sys\.executable,))|render_template|\btext\(\s*f[\"']|\.format_map\(",
+    + r"|\bos\.(?:system|popen|spawn\w*|exec\w*\((?!sys\.executable,))"
+    + r"|render_template|\btext\(\s*f[\"']|\.format_map\(",
 }
 # Broken, or not meant for secrets.
 WEAK = {

@@ -113,6 +113,15 @@ def test_each_admin_has_an_own_session(web: WebContainer) -> None:
     assert Browser(web.url).log_in("another horse", USER).all("input", id="password")
 
 
+def test_an_admin_may_be_logged_in_in_several_browsers(fleet: Fleet) -> None:
+    browsers = [Browser(fleet.admin.url) for _ in range(3)]
+    for browser in browsers:
+        browser.log_in()
+    assert all(is_logged_in(browser) for browser in browsers)
+    browsers[0].submit("/admin/logout")
+    assert [is_logged_in(browser) for browser in browsers] == [False, True, True]
+
+
 @pytest.mark.parametrize(("proto", "prefix", "secure"), [("http", "", ""), ("https", "__Host-", "secure; ")])
 def test_cookies_are_strict_and_by_https_secure(fleet: Fleet, proto: str, prefix: str, secure: str) -> None:
     headers = {"X-Forwarded-Proto": proto}
@@ -146,7 +155,9 @@ def test_a_password_counts_as_it_was_typed_however_long_it_is(web: WebContainer,
 
 
 def test_a_password_can_be_filled_in_by_a_manager_and_is_not_shown(fleet: Fleet) -> None:
-    field = Browser(fleet.admin.url).get("/admin/login").by_id("password")
+    browser = Browser(fleet.admin.url)
+    field = browser.get("/admin/login").by_id("password")
+    assert set(browser.values("/admin/login")) == {"csrf", "next", "username", "password"}
     assert field.attributes["type"] == "password"
     assert field.attributes["autocomplete"] == "current-password"
     assert not {"onpaste", "maxlength", "pattern", "readonly"} & field.attributes.keys()
