@@ -105,7 +105,7 @@ PAGES = {
 @pytest.mark.parametrize("path", PAGES)
 def test_each_answer_says_of_what_kind_it_is(stack: FullStack, admin: Browser, path: str) -> None:
     response = admin.session.get(stack.url + path, timeout=10)
-    assert (response.status_code, response.headers["Content-Type"]) == PAGES[path]
+    assert (response.status_code, response.headers["Content-Type"].lower()) == PAGES[path]
     response.content.decode("utf-8")
     starts = {"text/html": b"<!doctype html>", "text/csv": b"name,quantity,price"}
     kind = response.headers["Content-Type"].partition(";")[0]
