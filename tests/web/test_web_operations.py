@@ -238,7 +238,7 @@ def test_every_worker_is_there_before_the_first_burst(fleet: Fleet) -> None:
     try:
         web.wait()
         # The parent, and as many as the configuration allows.
-        wait_until(lambda: docker("top", web.name).count("apache2 ") == 33, 10, "32 workers are there")
+        wait_until(lambda: docker("top", web.name).count("apache2 ") == 33, 20, "32 workers are there")
     finally:
         web.remove()
 
