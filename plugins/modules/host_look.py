@@ -63,7 +63,6 @@ ansible_facts:
         files: {description: "By path: digest of the content, mode, user and group.", type: dict}
         units: {description: "By unit: whether it is active and enabled.", type: dict}
         images: {description: References of the images that are there., type: list}
-        networks: {description: Names of Docker's networks., type: list}
         deployed: {description: "By healthy container that is as it was recorded: the recorded digest.", type: dict}
 """
 
@@ -178,7 +177,6 @@ def main() -> None:
         "files": look_at_files(module.params["paths"]),
         "units": look_at_units(module.params["units"]),
         "images": output("docker", "image", "ls", "--format={{.Repository}}:{{.Tag}}").split(),
-        "networks": output("docker", "network", "ls", "--format={{.Name}}").split(),
         "deployed": look_at_containers(Path(module.params["records"]), wanted),
     }
     module.exit_json(changed=False, ansible_facts={"look": look})
