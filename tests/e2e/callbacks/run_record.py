@@ -1,4 +1,4 @@
-"""Writes down, line by line as JSON, what a run begins and what it changes, for the tests to compare or to interrupt."""
+"""Writes down as lines of JSON what a run begins and what it changes."""
 
 from __future__ import annotations
 
@@ -59,4 +59,5 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             self._changed(result)
 
     def _changed(self, result: Any) -> None:
-        self._write(host=result.host.get_name(), changed=result.task.get_name(), object=_object(result.result))
+        for thing in result.result.get("paths") or [_object(result.result)]:
+            self._write(host=result.host.get_name(), changed=result.task.get_name(), object=thing)
