@@ -70,7 +70,7 @@ ansible_facts:
         files: {description: "By path: digest of the content, mode, user and group.", type: dict}
         units: {description: "By unit: whether it is active and enabled.", type: dict}
         outdated:
-          description: Units that have not read their files since these were written, as when a run was killed before it saw to that.
+          description: Units that have not read their files since these were written, because a run was killed.
           type: list
         images: {description: References of the images that are there., type: list}
         networks: {description: Names of Docker's networks., type: list}

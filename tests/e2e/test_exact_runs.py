@@ -159,7 +159,7 @@ POINTS = [
     "Load the rules on trial",
     "Confirm the rules over a new connection",
     "Write the daemon's settings",
-    "Restart Docker",
+    "Start Docker now and at boot",
     "Make the folders and write the files",
     "Run the container",
     "Make the accounts with just their rights",
