@@ -6,6 +6,7 @@ import hashlib
 import json
 import stat
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,10 @@ options:
     type: list
     elements: str
     default: []
+  readers:
+    description: By unit, the files that it reads when it starts or reloads, and never else.
+    type: dict
+    default: {}
   records:
     description: Folder of the records.
     type: path
@@ -44,6 +49,8 @@ EXAMPLES = r"""
 - host_look:
     paths: [/etc/docker/daemon.json]
     units: [docker.service]
+    readers:
+      docker.service: [/etc/docker/daemon.json]
     records: /var/lib/shopfleet/records
 """
 
@@ -62,6 +69,9 @@ ansible_facts:
         without_password: {description: Accounts that no password lets in., type: list}
         files: {description: "By path: digest of the content, mode, user and group.", type: dict}
         units: {description: "By unit: whether it is active and enabled.", type: dict}
+        outdated:
+          description: Units that have not read their files since these were written, because a run was killed.
+          type: list
         images: {description: References of the images that are there., type: list}
         deployed: {description: "By healthy container that is as it was recorded: the recorded digest.", type: dict}
 """
@@ -114,6 +124,22 @@ def look_at_units(units: list[str]) -> dict[str, dict[str, bool]]:
     }
 
 
+def outdated_units(readers: dict[str, list[str]]) -> list[str]:
+    """Return the running units that have not read their files since these were written.
+
+    A time to come is no time at which anything was written: the clock was wrong then, and would be believed for ever.
+    """
+    booted = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
+    found = []
+    for unit, paths in readers.items():
+        # by the microsecond since the host was booted; 0 stands for never
+        changed = output("systemctl", "show", "--property=StateChangeTimestampMonotonic", "--value", unit).strip()
+        written = [Path(path).stat().st_mtime for path in paths if Path(path).exists()]
+        if int(changed or 0) and any(booted + int(changed) / 1e6 < moment < time.time() for moment in written):
+            found.append(unit)
+    return found
+
+
 def look_at_container(container: dict[str, Any]) -> str:
     """Return a digest of all that may not change about a container behind the back of a deployment."""
     mounts = sorted(container["Mounts"], key=lambda mount: str(mount["Destination"]))
@@ -163,6 +189,7 @@ def main() -> None:
         argument_spec={
             "paths": {"type": "list", "elements": "path", "default": []},
             "units": {"type": "list", "elements": "str", "default": []},
+            "readers": {"type": "dict", "default": {}},
             "records": {"type": "path", "required": True},
             "record": {"type": "dict", "default": {}},
         },
@@ -176,6 +203,7 @@ def main() -> None:
         "without_password": [name for name, hashed, *_ in accounts if hashed == "*"],
         "files": look_at_files(module.params["paths"]),
         "units": look_at_units(module.params["units"]),
+        "outdated": outdated_units(module.params["readers"]),
         "images": output("docker", "image", "ls", "--format={{.Repository}}:{{.Tag}}").split(),
         "deployed": look_at_containers(Path(module.params["records"]), wanted),
     }
