@@ -15,6 +15,7 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.loader import lookup_loader
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from plugin import ROOT, load
 
 certificate = load("lookup/certificate.py")
@@ -81,6 +82,16 @@ def test_a_server_is_believed_at_its_names_and_by_who_knows_the_ca(tmp_path: Pat
     assert "Hostname mismatch" in handshake(tmp_path, found, found["ca"], "redis")
     assert "IP address mismatch" in handshake(tmp_path, found, found["ca"], "198.51.100.15")
     assert "unable to get local issuer" in handshake(tmp_path, found, other["ca"], "mysql")
+
+
+def test_keys_and_signatures_are_of_128_bits(tmp_path: Path) -> None:
+    found = mysql(tmp_path)
+    certificates = [x509.load_pem_x509_certificate(found[part].encode()) for part in ("certificate", "ca")]
+    for issued in certificates:
+        key = issued.public_key()
+        assert isinstance(key, ec.EllipticCurvePublicKey)
+        assert (key.curve.name, key.key_size) == ("secp256r1", 256)
+        assert isinstance(issued.signature_hash_algorithm, hashes.SHA256)
 
 
 def test_a_second_look_finds_the_same(tmp_path: Path) -> None:

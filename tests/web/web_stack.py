@@ -4,6 +4,7 @@ import ipaddress
 import json
 import secrets
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -98,8 +99,10 @@ class WebContainer:
 
     def log_lines(self) -> list[dict[str, Any]]:
         """Return the log, which must be JSON line by line."""
-        done = docker("logs", self.name)
-        return [json.loads(line) for line in done.splitlines()]
+        done = subprocess.run(
+            ["docker", "logs", self.name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True
+        )
+        return [json.loads(line) for line in done.stdout.splitlines()]
 
     def remove(self) -> None:
         """Remove it."""
@@ -324,10 +327,10 @@ class Browser:
         target = self.form(action).attributes["action"]
         return self._load("POST", target, data={**self.values(action), **values})
 
-    def upload(self, content: bytes, **values: str) -> Element:
+    def upload(self, content: bytes, filename: str = "items.csv") -> Element:
         """Choose a file and send it."""
-        files = {"file": ("items.csv", content, "text/csv")}
-        return self._load("POST", "/admin/import", data={**self.values("/admin/import"), **values}, files=files)
+        files = {"file": (filename, content, "text/csv")}
+        return self._load("POST", "/admin/import", data=self.values("/admin/import"), files=files)
 
     def log_in(self, password: str = PASSWORD, user: str = USER) -> Element:
         """Log in."""
