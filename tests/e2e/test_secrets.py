@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kept import secrets_kept
 from lab import ROOT, Lab, fleet
 
 _SEARCH = Path(__file__).parent / "search.py"
@@ -27,25 +28,9 @@ docker commit planted planted >/dev/null
 _MOP_UP = "docker rm --force planted; docker image rm planted; rm -f /etc/planted"
 
 
-def words_of(file: Path) -> list[str]:
-    """The secrets in a file: a password, the passwords of a JSON object, or a line of a private key."""
-    text = file.read_text()
-    if file.suffix == ".json":
-        return [str(value) for value in json.loads(text).values()]
-    if "PRIVATE KEY" in text:
-        key = text.partition("PRIVATE KEY-----")[2].splitlines()
-        return [key[len(key) // 2]]
-    return [] if "-----BEGIN" in text else text.split()
-
-
 @pytest.fixture(scope="module")
 def words() -> list[str]:
-    """All secrets that the controller keeps for the lab."""
-    files = [file for file in (_KEPT / "secrets" / "lab").rglob("*") if file.is_file()]
-    found = [word for file in [*files, _KEPT / "lab" / "id_ed25519"] for word in words_of(file)]
-    assert len(found) >= 8
-    assert min(map(len, found)) >= 12
-    return found
+    return list(secrets_kept().values())
 
 
 def on_host(lab: Lab, host: str, words: list[str]) -> set[str]:
