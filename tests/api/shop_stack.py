@@ -25,8 +25,17 @@ from plugin import load
 
 # What most tests speak to stands behind a load balancer: they show its key. The others are shown to it.
 HAPROXY_KEY = secrets.token_urlsafe(18)
+# The APIs of these tests read one folder.
+HAPROXY_KEYS = {
+    "api": HAPROXY_KEY,
+    "admin-api": HAPROXY_KEY,
+    "web": secrets.token_urlsafe(18),
+    "admin": secrets.token_urlsafe(18),
+}
 OWN_KEYS = {service: secrets.token_urlsafe(18) for service in ("web", "admin")}
-CATALOGUE_KEYS = {f"catalogue_{service}_key": key for service, key in {"haproxy": HAPROXY_KEY, **OWN_KEYS}.items()}
+CATALOGUE_KEYS = {f"catalogue_{service}_key": key for service, key in OWN_KEYS.items()} | {
+    f"catalogue_haproxy_{service.replace('-', '_')}_key": key for service, key in HAPROXY_KEYS.items()
+}
 KEY_HEADER = "X-Service-Key"
 AS_HAPROXY = {KEY_HEADER: HAPROXY_KEY}
 

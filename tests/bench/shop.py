@@ -40,7 +40,7 @@ sys.path.insert(0, str(ROOT / "tests" / "stack"))
 
 from full_stack import BARE, IMAGES, FullStack, running  # noqa: E402
 from load import AS_BROWSERS_DO, Load, Probe, cpu_us, visit, wrk  # noqa: E402
-from shop_stack import AS_HAPROXY, KEY_HEADER, OWN_KEYS, Stack, wait_until  # noqa: E402
+from shop_stack import AS_HAPROXY, HAPROXY_KEYS, KEY_HEADER, OWN_KEYS, Stack, wait_until  # noqa: E402
 
 ROUNDS = 5
 ROUND_SECONDS = 2
@@ -132,7 +132,10 @@ def _processor_time(stack: FullStack, site: str, what: str) -> Iterator[Figure]:
 def proxy(stack: FullStack) -> Iterator[Figure]:
     """Measure what HAProxy adds to a request, and how it shares requests out."""
     through = Probe(stack.site("web"))
-    direct = [Probe(f"http://{stack.address(f'web-{number}')}:8080", AS_HAPROXY) for number in (1, 2, 3)]
+    direct = [
+        Probe(f"http://{stack.address(f'web-{number}')}:8080", {KEY_HEADER: HAPROXY_KEYS["web"]})
+        for number in (1, 2, 3)
+    ]
     added, medians = [], []
     for _ in range(ROUNDS):
         pairs = [(through.time_ms(), direct[turn % 3].time_ms()) for turn in range(300)]

@@ -12,7 +12,7 @@ import pytest
 import requests
 from edge import Edge, OpenEdge
 from recorder import Recorder
-from shop_stack import HAPROXY_KEY, docker, wait_until
+from shop_stack import HAPROXY_KEYS, docker, wait_until
 from wire import first_answer, status_of
 
 HEADERS = {
@@ -79,7 +79,7 @@ def test_what_the_outside_says_of_itself_is_not_believed(edge: Edge, server: Rec
     assert seen["x-harmless"] == "kept"
     assert set(seen.values()).isdisjoint({*lies.values()} - {"https"})
     assert seen["x-forwarded-proto"] == "http"
-    assert seen["x-service-key"] == HAPROXY_KEY
+    assert seen["x-service-key"] == HAPROXY_KEYS["web"]
     assert re.fullmatch("[0-9a-f-]{36}", seen["x-request-id"])
     assert re.fullmatch(r"[0-9.]+", seen["x-forwarded-for"])
     assert not {name for name in seen if "_" in name}

@@ -20,7 +20,7 @@ sys.path += [str(TESTS / part) for part in ("api", "web", "stack", "shared")]
 
 import requests  # noqa: E402
 from edge import Settings, render  # noqa: E402
-from shop_stack import HARDENED, OWN_KEYS, Stack, docker, free_port, wait_until  # noqa: E402
+from shop_stack import HAPROXY_KEYS, HARDENED, OWN_KEYS, Stack, docker, free_port, wait_until  # noqa: E402
 from web_stack import SEED, WebContainer, web_secrets  # noqa: E402
 
 IMAGES = {
@@ -89,7 +89,7 @@ class FullStack(Stack):
         self.migrate("--seed", "/seed/items.csv", mounts={SEED.parent: "/seed"})
         environment = self._render()
         for service, key in OWN_KEYS.items():
-            web_secrets(self.directory / service, key)
+            web_secrets(self.directory / service, key, HAPROXY_KEYS[service])
         with ThreadPoolExecutor() as pool:
             started = pool.map(lambda name: self._web(name, environment), ["admin", *self._web_names()])
             self.webs = dict(zip(["admin", *self._web_names()], started, strict=True))

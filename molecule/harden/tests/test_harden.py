@@ -69,7 +69,9 @@ def test_algorithms_of_yesterday_are_refused(variables: dict[str, str], old: str
 
 def test_the_operators_agent_and_display_stay_with_the_operator(host: Host) -> None:
     in_force = host.check_output("sshd -T -C user=root,host=localhost,addr=127.0.0.1").splitlines()
-    assert {"allowagentforwarding no", "x11forwarding no", "permituserenvironment no"} <= set(in_force)
+    assert {"permitlisten none", "allowagentforwarding no", "x11forwarding no", "permituserenvironment no"} <= set(
+        in_force
+    )
 
 
 def test_settings_that_would_shut_the_operator_out_are_taken_back(host: Host, variables: dict[str, str]) -> None:
