@@ -20,12 +20,15 @@ from pathlib import Path
 from time import monotonic
 
 import plan
-from engine import Engine, clock, summary
+from engine import Engine, clock, slowest, summary
 
 STATE = plan.ROOT / ".fleet"
 LOGS = STATE / "test-logs"
 # More would want more memory than a laptop has, and labs that there are no networks for.
 MOST_PLACES = 4
+# How many tests are named for taking long, and the seconds from which they do.
+SLOWEST = 15
+LONG = 3
 
 
 @contextmanager
@@ -93,7 +96,7 @@ def environment(slot: int) -> dict[str, str]:
         **plan.molecule_lab(slot, os.environ),
         "SHOP_TEST_SLOT": str(slot),
         "PYTHONUNBUFFERED": "1",
-        "PYTEST_ADDOPTS": f"{os.environ.get('PYTEST_ADDOPTS', '')} --durations=15 --durations-min=3".strip(),
+        "PYTEST_ADDOPTS": f"--durations={SLOWEST} --durations-min={LONG} {os.environ.get('PYTEST_ADDOPTS', '')}".strip(),
     }
 
 
@@ -116,6 +119,9 @@ def run(jobs: list[plan.Job], places: int) -> int:
     begun = monotonic()
     results = engine.run(jobs, plan.ROOT)
     print(f"\n=== lanes ===\n{chr(10).join(summary(results))}\n{'all':<20} {clock(monotonic() - begun):>5}")
+    written = [log.read_text(encoding="utf-8", errors="replace") for log in sorted(LOGS.glob("*.log"))]
+    if tests := slowest(written, SLOWEST):
+        print("\n=== the slowest tests ===", *tests, "", sep="\n")
     failed = [result.job.name for result in results if result.verdict == "FAILED"]
     if failed:
         logs = [f".fleet/test-logs/{name.replace('/', '-')}.log" for name in failed]

@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ GRACE = 180.0
 # Lines of a log that are shown when its job fails.
 TAIL = 120
 _CLEAR_LINE = "\r\033[K"
+_DURATION = re.compile(r"([\d.]+)s (?:call|setup|teardown) +(\S.*)")
 _PYTEST = re.compile(r"=*\s*((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s.*")
 
 
@@ -51,6 +52,23 @@ def outcome(log: str) -> str:
     """
     counted = [match[1] for line in log.splitlines() if (match := _PYTEST.fullmatch(line.strip()))]
     return counted[-1] if counted else ""
+
+
+def slowest(logs: Iterable[str], number: int) -> list[str]:
+    """Find what pytest has waited for longest.
+
+    Args:
+        logs: What jobs printed.
+        number: How many to find.
+
+    Returns:
+        A line for each test, or preparation of one, that pytest has timed.
+    """
+    lines = [line.strip() for log in logs for line in log.splitlines()]
+    timed = sorted(
+        ((float(match[1]), match[2]) for line in lines if (match := _DURATION.fullmatch(line))), reverse=True
+    )
+    return [f"{seconds:7.1f} s  {name}" for seconds, name in timed[:number]]
 
 
 @dataclass

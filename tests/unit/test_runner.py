@@ -207,6 +207,15 @@ def test_a_second_interrupt_kills_what_does_not_end(two_places: Engine, script: 
     assert not Path(f"/proc/{(tmp_path / 'up').read_text().strip()}").exists()
 
 
+def test_the_slowest_tests_of_all_logs_are_named() -> None:
+    logs = [
+        "12.50s call     tests/a.py::test_x[a b]\n3.00s setup    tests/a.py::test_y\n",
+        "took 99.0s call it\n",
+        "40.1s call tests/b.py::z",
+    ]
+    assert engine.slowest(logs, 2) == ["   40.1 s  tests/b.py::z", "   12.5 s  tests/a.py::test_x[a b]"]
+
+
 def test_what_hangs_is_ended(
     two_places: Engine, script: Script, tmp_path: Path, screen: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
