@@ -92,12 +92,23 @@ def environment(slot: int) -> dict[str, str]:
     Returns:
         The variables.
     """
+    timed = f"--durations={SLOWEST} --durations-min={LONG}"
     return {
         **plan.molecule_lab(slot, os.environ),
         "SHOP_TEST_SLOT": str(slot),
         "PYTHONUNBUFFERED": "1",
-        "PYTEST_ADDOPTS": f"--durations={SLOWEST} --durations-min={LONG} {os.environ.get('PYTEST_ADDOPTS', '')}".strip(),
+        "PYTEST_ADDOPTS": f"{timed} {os.environ.get('PYTEST_ADDOPTS', '')}".strip(),
     }
+
+
+def processor_times() -> tuple[int, int]:
+    """Read what this machine's processors have done since it was started.
+
+    Returns:
+        Their time in all, and the part of it in which they had nothing to do.
+    """
+    user, nice, system, idle, waiting, *other = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:])
+    return user + nice + system + idle + waiting + sum(other[:3]), idle + waiting
 
 
 def run(jobs: list[plan.Job], places: int) -> int:
@@ -116,12 +127,16 @@ def run(jobs: list[plan.Job], places: int) -> int:
     engine = Engine(LOGS, places, environment)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, engine.interrupt)
-    begun = monotonic()
+    begun, (total, idle) = monotonic(), processor_times()
     results = engine.run(jobs, plan.ROOT)
-    print(f"\n=== lanes ===\n{chr(10).join(summary(results))}\n{'all':<20} {clock(monotonic() - begun):>5}")
+    took = clock(monotonic() - begun)
+    total_after, idle_after = processor_times()
+    busy = 100 - 100 * (idle_after - idle) // max(1, total_after - total)
     written = [log.read_text(encoding="utf-8", errors="replace") for log in sorted(LOGS.glob("*.log"))]
     if tests := slowest(written, SLOWEST):
-        print("\n=== the slowest tests ===", *tests, "", sep="\n")
+        print("\n=== the slowest tests ===", *tests, sep="\n")
+    print("\n=== lanes ===", *summary(results), sep="\n")
+    print(f"{'all':<20} {took:>5}  {places} at a time, processors busy for {busy} %")
     failed = [result.job.name for result in results if result.verdict == "FAILED"]
     if failed:
         logs = [f".fleet/test-logs/{name.replace('/', '-')}.log" for name in failed]
