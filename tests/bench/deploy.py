@@ -20,10 +20,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from bench_inventory import ROOT, write
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "shared"))
+
+from generated_lab import write  # noqa: E402
 
 # A lab beside the usual one; what the environment says of it wins.
 OWN = {"LAB_NAME": "bench", "LAB_SUBNET": "10.64.0.0/16", "SHOP_HTTP_PORT": "8064", "SHOP_HTTPS_PORT": "8464"}

@@ -15,8 +15,8 @@ from plugin import ROOT
 sys.path.insert(0, str(ROOT / "tests" / "bench"))
 
 import deploy
-from bench_inventory import layout, write
 from deploy import Phase, Run
+from generated_lab import layout, write
 
 ANSIBLE = os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
 
