@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import secrets
 import select
 import socket
@@ -9,8 +10,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -39,6 +41,9 @@ CATALOGUE_KEYS = {f"catalogue_{service}_key": key for service, key in OWN_KEYS.i
 KEY_HEADER = "X-Service-Key"
 AS_HAPROXY = {KEY_HEADER: HAPROXY_KEY}
 
+# Below the ephemeral ports, so that no connection can take one in the meantime.
+PORTS = range(20000, 32000)
+PORTS_OF_A_SLOT = 3000
 VARIANTS = Path(__file__).parent / "variants"
 TMP = "/tmp"  # noqa: S108  in containers of our own
 # More than a deployment gives it: what a busy machine takes its time for is not what these tests are about.
@@ -210,17 +215,31 @@ def item_path(name: str) -> str:
     return f"/items/{quote(name, safe='')}"
 
 
+def _own_ports() -> Iterator[int]:
+    """Return the ports that this process may take; who tests beside it in another place takes other ones."""
+    slot = os.environ.get("SHOP_TEST_SLOT")
+    own = PORTS if slot is None else PORTS[int(slot) * PORTS_OF_A_SLOT :][:PORTS_OF_A_SLOT]
+    start = secrets.randbelow(len(own))
+    return chain(own[start:], own[:start])
+
+
+_ports = _own_ports()
+
+
 def free_port() -> int:
-    """Return a free port of the loopback interface."""
-    # Below the ephemeral ports, so that no connection can take it in the meantime.
-    while True:
-        port = 20000 + secrets.randbelow(12000)
+    """Return a free port of the loopback interface, and none twice.
+
+    Raises:
+        RuntimeError: There is none.
+    """
+    for port in _ports:
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
             return port
+    raise RuntimeError("no port is free between 20000 and 32000")
 
 
 class Stack:
