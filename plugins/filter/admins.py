@@ -13,7 +13,6 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 _NAME_REMEDY = "take at most 32 of a-z, 0-9, '.', '_' and '-', beginning with a letter or a digit"
 # NIST SP 800-63B's least length of a password.
 _SHORTEST_PASSWORD = 8
-_SETTINGS_BEFORE = ("catalogue_admin_user", "catalogue_admin_password")
 
 
 def admin_hashes(admins: Mapping[str, str], salt: str) -> dict[str, str]:
@@ -68,22 +67,6 @@ def admin_faults(admins: object) -> list[str]:
     return faults
 
 
-def admin_setting_faults(hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Look for settings that named the admin before there could be more than one.
-
-    Args:
-        hostvars: Ansible's variables of every host.
-
-    Returns:
-        One sentence with the remedy for each; empty when there is none.
-    """
-    return [
-        f"{name} is no longer read: give the admin in catalogue_admins instead, as name: password"
-        for name in _SETTINGS_BEFORE
-        if any(name in hostvars[host] for host in hostvars)
-    ]
-
-
 def admin_change_faults(admins: Mapping[str, str], user: str, state: str) -> list[str]:
     """Look for what stands against a change of one admin.
 
@@ -116,6 +99,5 @@ class FilterModule:
         return {
             "admin_hashes": admin_hashes,
             "admin_faults": admin_faults,
-            "admin_setting_faults": admin_setting_faults,
             "admin_change_faults": admin_change_faults,
         }
