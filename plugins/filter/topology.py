@@ -207,13 +207,13 @@ def inventory_faults(
         if not groups.get(group):
             names = ", ".join(name for name, service in services.items() if service.get("group") == group)
             faults.append(f"the inventory group '{group}' has no host, and {names} would run there: add one")
-    if faults:
+    if any(not groups.get(service.get("group", "")) or "tier" not in service for service in services.values()):
         return faults
     try:
         placed = instances(services, groups, hostvars)
     except AnsibleFilterError as error:
-        return [str(error)]
-    return _port_faults(placed, hostvars)
+        return [*faults, str(error)]
+    return faults + _port_faults(placed, hostvars)
 
 
 def _service_faults(name: str, service: Service, services: Mapping[str, Service]) -> Iterator[str]:

@@ -139,3 +139,37 @@ def test_every_role_has_a_scenario(role: Path) -> None:
 def test_task_files_are_short(role: Path) -> None:
     long = {file.name for file in (role / "tasks").glob("*.yml") if len(file.read_text().splitlines()) > 80}
     assert long == set()
+
+
+SCENARIOS = sorted(file.parent for file in (ROOT / "molecule").glob("*/molecule.yml"))
+# The second look at the promises belongs to the side effect.
+PHASES = ["syntax", "check", "converge", "idempotence", "verify", "side_effect", "verify"]
+# What a scenario leaves out, and where it is proven instead.
+LEFT_OUT = {
+    "base_images": {"check", "side_effect"},  # has no hosts: what it makes is images, which are kept
+    "firewall": {"side_effect"},  # its tests restart and meddle themselves, each with a proof
+    "verify": {"check"},  # tests/e2e compares a check of the whole with what then happens
+}
+# Scenarios of one release only; the other one is in the scenario of role verify, which deploys all on Debian 13.
+ONE_RELEASE = {"database": {12}, "verify": {13}, "base_images": set()}
+
+each_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+
+
+@each_scenario
+def test_a_scenario_goes_through_all_phases(scenario: Path) -> None:
+    shared = yaml.safe_load((ROOT / "molecule" / "shared" / "base.yml").read_text())
+    own = yaml.safe_load((scenario / "molecule.yml").read_text())
+    sequence = {**shared["scenario"], **own.get("scenario", {})}["test_sequence"]
+    phases = [step.split()[0] for step in sequence if step.split()[0] not in ("create", "destroy")]
+    left_out = LEFT_OUT.get(scenario.name, set())
+    before = [phase for phase in PHASES[:5] if phase not in left_out]
+    assert phases == before + ([] if "side_effect" in left_out else PHASES[5:])
+    assert (scenario / "side_effect.yml").is_file() == ("side_effect" not in left_out)
+
+
+@each_scenario
+def test_a_scenario_has_hosts_of_both_releases(scenario: Path) -> None:
+    platforms = yaml.safe_load((scenario / "molecule.yml").read_text()).get("platforms", [])
+    releases = {13 if any(group.startswith("debian_13") for group in host["groups"]) else 12 for host in platforms}
+    assert releases == ONE_RELEASE.get(scenario.name, {12, 13})
