@@ -283,7 +283,7 @@ def read_docker() -> dict[str, Any]:
     docker: dict[str, Any] = {
         "state": "absent",
         "root": DOCKER_ROOT,
-        "elsewhere": [file for file in DOCKER_ELSEWHERE if Path(file).exists()],
+        "elsewhere": [file for file in DOCKER_ELSEWHERE if os.path.lexists(file)],
         "containers": [],
         "networks": [],
     }

@@ -27,7 +27,7 @@ class State:
 
     Attributes:
         host: Where.
-        make: How it comes about; {internal}, {edge} and {peer} are addresses.
+        make: How it comes about; {internal} and {peer} are addresses.
         undo: How it goes away.
         told: What the run has to say of it, in one line.
         by_controller: Whether it is made from without.
@@ -89,9 +89,10 @@ LEFT_BEHIND: dict[str, State] = {
     ),
     "an address that is gone": State(
         "front",
-        "ip -o address show to {edge} | cut -d' ' -f2 >/root/edge && ip address delete {edge}/24 dev $(cat /root/edge)",
-        "ip address add {edge}/24 dev $(cat /root/edge)",
-        ("it has no address {edge}: correct edge_address",),
+        "ip -6 -o address show dev eth0 scope global | tr -s ' ' | cut -d' ' -f4 >/root/address"
+        " && ip address delete $(cat /root/address) dev eth0",
+        "ip address add $(cat /root/address) dev eth0",
+        ("it has no address fd53:", "correct internal_address6"),
     ),
     "a full disk": State(
         "back",
@@ -107,9 +108,9 @@ LEFT_BEHIND: dict[str, State] = {
     ),
     "another Docker": State(
         "back",
-        PACKAGE.format(name="docker-ce", code=0) + "install -m 0755 /bin/true /usr/local/bin/dockerd",
-        "dpkg --purge docker-ce && rm /usr/local/bin/dockerd",
-        ("a Docker that is not Debian's (docker-ce, /usr/local/bin/dockerd)", "type there: apt-get purge docker-ce"),
+        PACKAGE.format(name="docker-ce", code=0) + "mkdir -p /snap/bin && ln -s docker.snap /snap/bin/docker",
+        "dpkg --purge docker-ce && rm -r /snap",
+        ("a Docker that is not Debian's (docker-ce, /snap/bin/docker)", "type there: apt-get purge docker-ce"),
     ),
     "an interrupted installation": State(
         "back",
@@ -146,7 +147,7 @@ LEFT_BEHIND: dict[str, State] = {
         "back",
         "ip route add {peer}/32 dev vpn0",
         "ip route delete {peer}/32",
-        ("its way to {peer} of front leads through vpn0 ({peer}/32) and not through eth0",),
+        ("its way to {peer} of front leads through vpn0 ({peer}) and not through eth0",),
     ),
     "an interface with one of our names": State(
         "back",
@@ -162,7 +163,7 @@ LEFT_BEHIND: dict[str, State] = {
     ),
 }
 # Names in the inventory that lead to a host in a way that does not work.
-NO_WAY_IN = {
+NO_WAY_IN: dict[str, tuple[dict[str, Any], str]] = {
     "nobody": ({"ansible_user": "somebody"}, "Ansible works there without root's rights: set ansible_user to root"),
     "nosudo": (
         {"ansible_user": "somebody", "ansible_become": True},
@@ -184,9 +185,8 @@ def on(name: str) -> Host:
 def addresses() -> dict[str, dict[str, str]]:
     """What stands in braces above, by host."""
     internal = {name: str(on(name).ansible.get_variables()["ansible_host"]) for name in ("front", "back")}
-    edge = internal["front"].replace(".20.", ".10.")
     return {
-        "front": {"internal": internal["front"], "edge": edge, "peer": internal["back"]},
+        "front": {"internal": internal["front"], "peer": internal["back"]},
         "back": {"internal": internal["back"], "peer": internal["front"]},
     }
 
@@ -219,7 +219,7 @@ def somebody() -> Iterator[None]:
         " && install -o somebody -m 0600 /root/.ssh/authorized_keys /home/somebody/.ssh"
     )
     yield
-    front.check_output("userdel --remove somebody 2>/dev/null")
+    front.check_output("userdel --force --remove somebody 2>/dev/null")
 
 
 @pytest.fixture(scope="module")
@@ -229,35 +229,37 @@ def image() -> Iterator[None]:
     on("front").check_output("docker image rm by-hand")
 
 
+def work(step: str, addresses: dict[str, dict[str, str]], stop: str = "") -> None:
+    """Make or undo all of it, in one go on each host."""
+    scripts: dict[tuple[str, bool], list[str]] = {}
+    for state in LEFT_BEHIND.values():
+        script = scripts.setdefault((state.host, state.by_controller), [])
+        script.append(getattr(state, step).format(**addresses[state.host]))
+    for (host, by_controller), lines in scripts.items():
+        lines = lines if step == "make" else lines[::-1]
+        runner = testinfra.get_host("local://") if by_controller else on(host)
+        done = runner.run(f"sh {stop} -xc %s", "\n".join(lines))
+        assert done.rc == 0 or not stop, done.stderr
+
+
 @pytest.fixture(scope="module")
 def report(
-    addresses: dict[str, dict[str, str]], somebody: None, image: None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[list[str]]:
+    addresses: dict[str, dict[str, str]], request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> list[str]:
     """What one run says of all of it."""
+    request.getfixturevalue("somebody")
+    request.getfixturevalue("image")
     # Of a name that is given twice, the later inventory's variables count.
     hosts: dict[str, dict[str, Any]] = {"front": {"ansible_python_interpreter": TOMORROW}}
     for name, (variables, _) in NO_WAY_IN.items():
         hosts[name] = {"ansible_host": addresses["front"]["internal"]} | variables
     inventory = tmp_path_factory.mktemp("inventory") / "hosts.json"
     inventory.write_text(json.dumps({"lab": {"hosts": hosts}}))
-    undo = []
-
-    def work(state: State, command: str) -> None:
-        filled = command.format(**addresses[state.host])
-        if state.by_controller:
-            subprocess.run(["sh", "-ec", filled], check=True, capture_output=True)
-        else:
-            on(state.host).check_output(filled)
-
+    work("make", addresses, stop="-e")
     try:
-        for state in LEFT_BEHIND.values():
-            work(state, state.make)
-            undo.append(state)
-        lines = told_by(precheck("-i", str(inventory)))
+        return told_by(precheck("-i", str(inventory)))
     finally:
-        for state in reversed(undo):
-            work(state, state.undo)
-    yield lines
+        work("undo", addresses)
 
 
 @pytest.mark.parametrize("left", LEFT_BEHIND)
@@ -279,12 +281,14 @@ def test_nothing_else_is_told(report: list[str]) -> None:
     assert len(report) == len(LEFT_BEHIND) + len(NO_WAY_IN), report
 
 
-def test_when_all_is_put_right_the_run_goes_on_in_check_mode_too(report: list[str]) -> None:
+@pytest.mark.usefixtures("report")
+def test_when_all_is_put_right_the_run_goes_on_in_check_mode_too() -> None:
     assert told_by(precheck("--check", "--diff")) == []
     assert not on("back").exists("dockerd")
 
 
-def test_a_container_of_ours_may_have_stopped_but_not_be_paused(image: None) -> None:
+@pytest.mark.usefixtures("image")
+def test_a_container_of_ours_may_have_stopped_but_not_be_paused() -> None:
     front = on("front")
     front.check_output("docker run --detach --label=shopfleet.service=haproxy --name=haproxy by-hand sleep 1000")
     try:
@@ -296,7 +300,8 @@ def test_a_container_of_ours_may_have_stopped_but_not_be_paused(image: None) -> 
         front.check_output("docker rm --force haproxy")
 
 
-def test_a_docker_that_is_stopped_is_looked_into_and_stays_stopped(image: None) -> None:
+@pytest.mark.usefixtures("image")
+def test_a_docker_that_is_stopped_is_looked_into_and_stays_stopped() -> None:
     front = on("front")
     front.check_output("docker create --name=haproxy by-hand sleep 1000 && systemctl stop docker.service")
     try:
