@@ -17,13 +17,13 @@ def certificates(
 
     Returns:
         For each container of a service with `certificate`: `name` (of its file, see `certificate_name`) and `names`
-        (the container's, and the addresses that its ports are published at, of both IP versions).
+        (what HAProxy calls the container, and the addresses that its ports are published at, of both IP versions).
     """
     return [
         {
             "name": certificate_name(instance),
             "names": [
-                instance["name"],
+                instance["server"],
                 # What its own health check dials.
                 "127.0.0.1",
                 *dict.fromkeys(address for port in instance["ports"].values() for address in _addresses(port)),

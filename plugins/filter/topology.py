@@ -66,7 +66,8 @@ def instances(
             with an `edge_address6` publishes its edge ports on that, too.
 
     Returns:
-        One entry per container: `name`, `service`, `host`, `bridge`, `ports` (by port name: the published `address`,
+        One entry per container: `name`, `service`, `host`, `server` (what it is called among all of them: its name,
+        with its host where several hosts use one name), `bridge`, `ports` (by port name: the published `address`,
         `address6` where there is one, and `port`, the `target` port inside and the `clients` that may connect) and
         `published` (the same ports as Docker writes them).
 
@@ -109,6 +110,7 @@ def instances(
                     "name": name,
                     "service": service_name,
                     "host": host,
+                    "server": name,
                     "bridge": bridge,
                     "ports": ports,
                     "published": [
@@ -118,6 +120,10 @@ def instances(
                     ],
                 }
             )
+    names = [instance["name"] for instance in placed]
+    for instance in placed:
+        if names.count(instance["name"]) > 1:
+            instance["server"] = f"{instance['name']}.{instance['host']}"
     return placed
 
 
@@ -174,16 +180,15 @@ def backend_servers(placed: Sequence[Instance], service: str, port: str) -> list
         port: Name of its port.
 
     Returns:
-        `name` (the container's, with its host where several hosts use one name) and `endpoint` of each.
+        `name` and `endpoint` of each.
     """
-    members = [instance for instance in placed if instance["service"] == service]
-    names = [member["name"] for member in members]
     return [
         {
-            "name": member["name"] if names.count(member["name"]) == 1 else f"{member['name']}.{member['host']}",
-            "endpoint": f"{member['ports'][port]['address']}:{member['ports'][port]['port']}",
+            "name": instance["server"],
+            "endpoint": f"{instance['ports'][port]['address']}:{instance['ports'][port]['port']}",
         }
-        for member in members
+        for instance in placed
+        if instance["service"] == service
     ]
 
 

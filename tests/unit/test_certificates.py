@@ -303,13 +303,17 @@ SERVICES: dict[str, dict[str, Any]] = {
 def test_a_container_of_a_service_with_a_certificate_has_one_for_its_addresses() -> None:
     ports = {name: {"address": address} for name, address in (("a", "198.51.100.1"), ("b", "203.0.113.1"))}
     placed = [
-        {"name": name, "service": service, "host": host, "ports": ports}
-        for name, service, host in (("mysql", "mysql", "db1"), ("mysql", "mysql", "db2"), ("web-1", "web", "web1"))
+        {"name": name, "service": service, "host": host, "server": server, "ports": ports}
+        for name, service, host, server in (
+            ("mysql", "mysql", "db1", "mysql.db1"),
+            ("mysql", "mysql", "db2", "mysql.db2"),
+            ("web-1", "web", "web1", "web-1"),
+        )
     ]
-    names = ["mysql", "127.0.0.1", "198.51.100.1", "203.0.113.1"]
+    addresses = ["127.0.0.1", "198.51.100.1", "203.0.113.1"]
     assert derived.certificates(placed, SERVICES) == [
-        {"name": "db1-mysql", "names": names},
-        {"name": "db2-mysql", "names": names},
+        {"name": "db1-mysql", "names": ["mysql.db1", *addresses]},
+        {"name": "db2-mysql", "names": ["mysql.db2", *addresses]},
     ]
 
 
