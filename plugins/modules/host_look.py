@@ -73,7 +73,6 @@ ansible_facts:
           description: Units that have not read their files since these were written, because a run was killed.
           type: list
         images: {description: References of the images that are there., type: list}
-        networks: {description: Names of Docker's networks., type: list}
         deployed: {description: "By healthy container that is as it was recorded: the recorded digest.", type: dict}
 """
 
@@ -206,7 +205,6 @@ def main() -> None:
         "units": look_at_units(module.params["units"]),
         "outdated": outdated_units(module.params["readers"]),
         "images": output("docker", "image", "ls", "--format={{.Repository}}:{{.Tag}}").split(),
-        "networks": output("docker", "network", "ls", "--format={{.Name}}").split(),
         "deployed": look_at_containers(Path(module.params["records"]), wanted),
     }
     module.exit_json(changed=False, ansible_facts={"look": look})
