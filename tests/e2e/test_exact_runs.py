@@ -114,6 +114,11 @@ def test_a_limited_run_changes_nothing_elsewhere(deployed: list[tuple[Run, set[s
     assert [{change.host for change in run.changes} for run, _ in deployed[:2]] == [{"web1"}, {"lb1"}]
 
 
+@pytest.mark.usefixtures("deployed")
+def test_customers_see_a_setting_that_was_changed(lab: Lab) -> None:
+    assert "CHF" in requests.get(lab.url, timeout=10).text
+
+
 def test_check_mode_says_what_is_changed_then_and_nothing_else(
     foretold: Run, deployed: list[tuple[Run, set[str]]]
 ) -> None:
