@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 from testinfra.host import Host
 
 LAB = os.environ.get("MOLECULE_LAB", "shopfleet-molecule")
-SUBNET = os.environ.get("MOLECULE_SUBNET", "10.61.0.0/16")
+NETWORK = IPv4Network(os.environ.get("MOLECULE_SUBNET", "10.61.0.0/16"))
 RELEASES = {"debian12": "12", "bare": "12", "debian13": "13"}
 
 
@@ -38,7 +38,7 @@ def test_is_called_by_its_name(host: Host) -> None:
 
 def test_has_the_address_of_the_inventory_on_the_internal_network(host: Host) -> None:
     address = host.ansible.get_variables()["ansible_host"]
-    assert ip_address(address) in ip_network(SUBNET)
+    assert IPv4Address(address) in list(NETWORK.subnets(new_prefix=24))[20]
     assert address in host.check_output("ip -4 -o address show")
 
 
