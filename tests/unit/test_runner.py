@@ -188,15 +188,16 @@ def test_an_interrupt_lets_those_that_run_clear_up_and_starts_nothing_more(
     two_places: Engine, script: Script, tmp_path: Path, screen: io.StringIO
 ) -> None:
     script("lab", "trap 'touch cleared' EXIT", "touch up", "sleep 60")
+    script("beside", "sleep 60")
     script("next", "true")
     when((tmp_path / "up").exists, two_places.interrupt)
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as stranger:
-        results = two_places.run([Job("lab"), Job("next", after=("lab",))], tmp_path)
+        results = two_places.run([Job("lab"), Job("beside"), Job("next")], tmp_path)
         assert stranger.poll() is None
         stranger.kill()
-    assert verdicts(results) == {"lab": "interrupted", "next": "not run"}
+    assert verdicts(results) == {"lab": "interrupted", "beside": "interrupted", "next": "not run"}
     assert (tmp_path / "cleared").exists()
-    assert "Ending lab, and waiting until they have cleared up." in screen.getvalue()
+    assert "Ending lab, beside, and waiting until they have cleared up." in screen.getvalue()
 
 
 def test_a_second_interrupt_kills_what_does_not_end(two_places: Engine, script: Script, tmp_path: Path) -> None:
