@@ -208,6 +208,13 @@ def test_a_second_interrupt_kills_what_does_not_end(two_places: Engine, script: 
     assert not Path(f"/proc/{(tmp_path / 'up').read_text().strip()}").exists()
 
 
+def test_what_pytest_counted_is_read_even_in_the_frame_that_molecule_draws() -> None:
+    framed = "\x1b[2m│\x1b[0m ======== \x1b[32m12 passed\x1b[0m, 1 skipped in 1.69s ========\n"
+    assert engine.outcome(framed) == "12 passed, 1 skipped"
+    assert engine.outcome("450 passed in 62.71s (0:01:02)\nbye\n") == "450 passed"
+    assert engine.outcome("2 hours passed in vain\n") == ""
+
+
 def test_the_slowest_tests_of_all_logs_are_named() -> None:
     logs = [
         "12.50s call     tests/a.py::test_x[a b]\n3.00s setup    tests/a.py::test_y\n",
