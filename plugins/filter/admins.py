@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from argon2.low_level import Type, hash_secret
+from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 _NAME_REMEDY = "take at most 32 of a-z, 0-9, '.', '_' and '-', beginning with a letter or a digit"
 # NIST SP 800-63B's least length of a password.
 _SHORTEST_PASSWORD = 8
-_SETTINGS_BEFORE = ("catalogue_admin_user", "catalogue_admin_password")
+# Those used most often in leaks, and what comes to mind first before this shop.
+_COMMON = frozenset(FREQUENCY_LISTS["passwords"])
+_CONTEXT = ("shopfleet", "shop", "fleet", "admin", "administrator", "password", "haproxy", "mysql", "redis")
 
 
 def admin_hashes(admins: Mapping[str, str], salt: str) -> dict[str, str]:
@@ -65,23 +68,20 @@ def admin_faults(admins: object) -> list[str]:
         for name, password in admins.items()
         if not isinstance(password, str) or len(password) < _SHORTEST_PASSWORD
     ]
+    faults += [
+        f"catalogue_admins gives '{name}' a password that is guessed first: give one that is neither in lists of "
+        "common passwords nor made of the names of the shop and of the admin"
+        for name, password in admins.items()
+        if isinstance(password, str) and len(password) >= _SHORTEST_PASSWORD and _is_guessed_first(password, str(name))
+    ]
     return faults
 
 
-def admin_setting_faults(hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Look for settings that named the admin before there could be more than one.
-
-    Args:
-        hostvars: Ansible's variables of every host.
-
-    Returns:
-        One sentence with the remedy for each; empty when there is none.
-    """
-    return [
-        f"{name} is no longer read: give the admin in catalogue_admins instead, as name: password"
-        for name in _SETTINGS_BEFORE
-        if any(name in hostvars[host] for host in hostvars)
-    ]
+def _is_guessed_first(password: str, name: str) -> bool:
+    text = password.lower()
+    words = sorted(filter(None, (*_CONTEXT, name.lower())), key=len, reverse=True)
+    rest = re.sub("|".join(map(re.escape, words)), "", text)
+    return text in _COMMON or (rest != text and not re.search(r"[^\W\d_]", rest))
 
 
 def admin_change_faults(admins: Mapping[str, str], user: str, state: str) -> list[str]:
@@ -116,6 +116,5 @@ class FilterModule:
         return {
             "admin_hashes": admin_hashes,
             "admin_faults": admin_faults,
-            "admin_setting_faults": admin_setting_faults,
             "admin_change_faults": admin_change_faults,
         }

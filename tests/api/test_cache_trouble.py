@@ -98,7 +98,7 @@ def test_a_herd_without_redis_shares_loads(stack: Stack, patient: list[Client]) 
         print(f"without Redis: {loads()} loads, {Counter(cache for _, cache, _ in replies)}")
         assert loads() < HERD
     assert {(status, cache) for status, cache, _ in replies} == {(200, "bypass")}
-    wait_until(lambda: patient[0].get(path).cache == "hit", 5, "cache in use again")
+    wait_until(lambda: patient[0].get(path).cache == "hit", 20, "cache in use again")
 
 
 class DelayProxy:
@@ -277,7 +277,7 @@ def test_redis_in_trouble(stack: Stack, behind: Behind, redis_client: "redis.Red
     assert behind.admin.put(name, quantity=1, price="1").status == 201
     # What each process needs to begin with is not what this is about.
     for client in (behind.read, behind.admin):
-        wait_until(lambda: client.item(name).cache == "hit", 5, "cache in use")  # noqa: B023
+        wait_until(lambda: client.item(name).cache == "hit", 20, "cache in use")  # noqa: B023
     stack.sql("FLUSH STATUS")
     with counted_loads(stack) as loads:
         seen = storm(behind.read, behind.admin, name, troubles[kind])
@@ -285,11 +285,11 @@ def test_redis_in_trouble(stack: Stack, behind: Behind, redis_client: "redis.Red
         assert loads() < len(seen.reads) + len(seen.writes)
     assert set(seen.statuses) == {200}
     assert seen.stale == 0
-    assert [seconds for seconds in seen.reads if seconds > 2] == []
+    assert [seconds for seconds in seen.reads if seconds > 5] == []
     # Readers of two APIs, the writers' background threads, the other APIs of this stack and the one who counts.
     assert int(stack.sql("SHOW GLOBAL STATUS LIKE 'Max_used_connections'").split()[1]) <= 6 * WORKERS * (THREADS + 1)
     for client in (behind.read, behind.admin):
-        wait_until(lambda: client.item(name).cache == "hit", 5, "cache in use again")  # noqa: B023
+        wait_until(lambda: client.item(name).cache == "hit", 20, "cache in use again")  # noqa: B023
 
 
 POISONS: dict[str, Callable[["redis.Redis", str], object]] = {
@@ -335,7 +335,7 @@ def test_poisoned_keys(
                 reply = client.get(path)
                 assert (reply.status, reply.json["quantity"]) == (200, quantity)
             for client in (read, admin):
-                wait_until(lambda: client.get(path).cache == "hit", 5, "cache in use again")  # noqa: B023
+                wait_until(lambda: client.get(path).cache == "hit", 20, "cache in use again")  # noqa: B023
 
 
 @pytest.mark.parametrize(

@@ -316,6 +316,13 @@ def test_bad_query(read: Client, query: str) -> None:
     assert list(field_errors(reply.json)) == [query.partition("=")[0]]
 
 
+@pytest.mark.parametrize("query", ["page=1&page=2", "q=a&sort=name&q=a", "page=1&p%61ge=1"])
+def test_a_parameter_that_is_given_twice(read: Client, query: str) -> None:
+    reply = read.get(f"/items?{query}")
+    assert reply.status == 422
+    assert field_errors(reply.json) == {query.partition("=")[0]: "A parameter must be given once."}
+
+
 def test_the_api_does_not_write(read: Client, name: str) -> None:
     for method in ("PUT", "PATCH", "DELETE", "POST"):
         reply = read.request(method, item_path(name), {"quantity": 1, "price": "1"})

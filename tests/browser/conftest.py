@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from full_stack import FullStack, running
 from inspection import CHROMIUM, FLAGS, Inspector, Validator
-from shop_stack import AS_HAPROXY
+from shop_stack import HAPROXY_KEYS, KEY_HEADER
 from web_stack import WebContainer
 from window import PATIENCE_MS, OpenWindow, Window
 
@@ -89,7 +89,7 @@ def open_window(
         def open_one(*, url: str = stack.url, javascript: bool = False, width: int = 1280) -> Window:
             viewport = {"width": width, "height": 900}
             # Past the load balancer one has to pass for it.
-            headers = {} if url == stack.url else AS_HAPROXY
+            headers = {} if url == stack.url else {KEY_HEADER: HAPROXY_KEYS["web"]}
             context = browser.new_context(viewport=viewport, java_script_enabled=javascript, extra_http_headers=headers)
             windows.callback(context.close)
             opened.append(Window(context, url))

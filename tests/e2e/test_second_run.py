@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 import requests
+from foothold import Foothold
 from lab import ROOT, Lab, fleet
 
 
@@ -20,6 +21,23 @@ def test_a_second_run_changes_nothing_and_restarts_nothing(lab: Lab) -> None:
     output = deploy()
     assert re.findall(r"changed=(\d+)", output) == ["0"] * len(lab.hosts)
     assert lab.started() == before
+
+
+def test_a_host_gets_what_it_lacks_from_a_registry_that_takes_nothing_from_it(lab: Lab) -> None:
+    """By the way that is left open in ssh's settings; a host that was broken into has no image for the others there."""
+    host = lab.containers_of("web")[0]["host"]
+    image = lab.facts["images"]["web"]
+    before = lab.started()
+    lab.on(host, "docker", "image", "rm", "--force", image)
+    deploy()
+    lab.on(host, "docker", "image", "inspect", image)
+    assert lab.started() == before
+    registry, _, _ = image.partition("/")
+    place = Foothold(lab, host)
+    assert place.ask(f"http://{registry}/v2/_catalog").status == 200
+    assert place.ask(f"http://{registry}/v2/shopfleet/web/blobs/uploads/", method="POST").status == 405
+    on_the_controller = requests.post(f"http://{registry}/v2/shopfleet/web/blobs/uploads/", timeout=10)
+    assert on_the_controller.status_code == 202, "the same is taken from the controller"
 
 
 def test_a_changed_setting_restarts_just_the_containers_that_use_it(lab: Lab) -> None:

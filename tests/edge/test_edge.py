@@ -12,7 +12,7 @@ import pytest
 import requests
 from edge import Edge, OpenEdge
 from recorder import Recorder
-from shop_stack import HAPROXY_KEY, docker, wait_until
+from shop_stack import HAPROXY_KEYS, docker, wait_until
 from wire import first_answer, status_of
 
 HEADERS = {
@@ -79,10 +79,24 @@ def test_what_the_outside_says_of_itself_is_not_believed(edge: Edge, server: Rec
     assert seen["x-harmless"] == "kept"
     assert set(seen.values()).isdisjoint({*lies.values()} - {"https"})
     assert seen["x-forwarded-proto"] == "http"
-    assert seen["x-service-key"] == HAPROXY_KEY
+    assert seen["x-service-key"] == HAPROXY_KEYS["web"]
     assert re.fullmatch("[0-9a-f-]{36}", seen["x-request-id"])
     assert re.fullmatch(r"[0-9.]+", seen["x-forwarded-for"])
     assert not {name for name in seen if "_" in name}
+
+
+@pytest.mark.parametrize(
+    ("path", "is_admins"), [("/", False), ("/administer", False), ("/admin", True), ("/admin/", True)]
+)
+def test_the_shop_neither_learns_nor_sets_an_admins_cookies(
+    edge: Edge, server: Recorder, path: str, is_admins: bool
+) -> None:
+    server.answer = (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nSet-Cookie: __Host-shopfleet_admin=1; Path=/; Secure\r\n\r\n"
+    )
+    response = get(edge, path, headers={"Cookie": "__Host-shopfleet_admin=0"})
+    assert ("cookie" in server.lines()) is is_admins
+    assert ("Set-Cookie" in response.headers) is is_admins
 
 
 def test_servers_are_told_of_https(edge: Edge, server: Recorder) -> None:
@@ -135,6 +149,11 @@ def test_older_tls_and_weak_ciphers_are_refused(edge: Edge, open_edge: OpenEdge)
         assert "Cipher is (NONE)" not in s_client(weak, *options), options
 
 
+def test_the_newest_tls_is_preferred(edge: Edge) -> None:
+    with hand_shake(edge) as connection:
+        assert connection.version() == "TLSv1.3"
+
+
 def test_https_is_spoken_by_http_2(edge: Edge) -> None:
     context = ssl.create_default_context(cafile=str(edge.certificate))
     context.set_alpn_protocols(["h2", "http/1.1"])
@@ -153,6 +172,11 @@ def test_with_hsts_http_leads_to_https_and_browsers_remember(only_https: Edge, s
     assert "strict-transport-security" not in answer
     assert server.heads == []
     assert get(only_https).headers["Strict-Transport-Security"] == "max-age=63072000"
+
+
+@pytest.mark.parametrize("port", [5001, 5002])
+def test_only_pages_for_people_lead_to_https(only_https: Edge, port: int) -> None:
+    assert status_of(only_https.address, b"GET /items HTTP/1.1\r\nHost: localhost\r\n\r\n", port) == 401
 
 
 @pytest.mark.parametrize(
@@ -213,7 +237,7 @@ def test_a_slow_body_would_reach_a_server_that_it_is_not_kept_from(open_edge: Op
     hasty = open_edge(lambda configuration: rule.sub("", configuration))
     with socket.create_connection((hasty.address, 80)) as connection:
         connection.sendall(post(5000) + b"x")
-        wait_until(lambda: any(head.startswith(b"POST") for head in server.heads), 10, "the head arrives")
+        wait_until(lambda: any(head.startswith(b"POST") for head in server.heads), 20, "the head arrives")
 
 
 @pytest.fixture

@@ -81,18 +81,36 @@ def test_a_password_too_short_is_refused_and_not_shown(password: object) -> None
     assert "1234567" not in fault
 
 
+@pytest.mark.parametrize(
+    "password",
+    ["baseball", "TrustNo1", "1234567890", "qwertyuiop", "Shopfleet2026!", "admin-alice-1", "alice2024alice"],
+)
+def test_a_password_that_is_guessed_first_is_refused_and_not_shown(password: str) -> None:
+    (fault,) = admins.admin_faults({"alice": password})
+    assert "gives 'alice' a password that is guessed first" in fault
+    assert password not in fault
+
+
+def test_the_list_of_common_passwords_holds_3000_that_are_long_enough() -> None:
+    assert sum(len(password) >= 8 for password in admins._COMMON) >= 3000
+
+
+@pytest.mark.parametrize(
+    "password", ["all lower case", "UPPERCASE", "☃" * 8, "ab " * 100, "shopfleet is ours", "\"'$(`; --"]
+)
+def test_any_other_password_will_do_whatever_it_is_made_of(password: str) -> None:
+    assert admins.admin_faults({"alice": password}) == []
+    kept = admins.admin_hashes({"alice": password}, "0123456789abcdef")["alice"]
+    assert argon2.PasswordHasher().verify(kept, password)
+    for other in {password[:-1], password.swapcase(), f" {password}"} - {password}:
+        with pytest.raises(argon2.exceptions.VerifyMismatchError):
+            argon2.PasswordHasher().verify(kept, other)
+
+
 @pytest.mark.parametrize("nobody", [{}, None, [], "alice"])
 def test_a_shop_without_an_admin_is_refused(nobody: object) -> None:
     (fault,) = admins.admin_faults(nobody)
     assert "names nobody" in fault
-
-
-@pytest.mark.parametrize("name", ["catalogue_admin_user", "catalogue_admin_password"])
-def test_a_setting_of_before_is_refused_with_the_name_of_the_new_one(name: str) -> None:
-    (fault,) = admins.admin_setting_faults({"lb1": {}, "web1": {name: "open sesame"}})
-    assert fault.startswith(f"{name} is no longer read: give the admin in catalogue_admins instead")
-    assert "sesame" not in fault
-    assert admins.admin_setting_faults({"lb1": {}, "web1": {"catalogue_admin_salt": "x"}}) == []
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,20 @@ def test_session_forms_of_other_sites_are_refused(admin: Browser, path: str) -> 
     assert rows(admin.get("/admin/"))
 
 
+@pytest.mark.parametrize(
+    ("headers", "form", "reason"),
+    [({}, {"csrf": "0" * 32}, "token"), ({"Sec-Fetch-Site": "cross-site"}, {}, "another site")],
+)
+@pytest.mark.parametrize("path", ["/admin/", "/admin/login", "/admin/logout"])
+def test_a_refused_form_is_recorded(
+    admin: Browser, fleet: Fleet, path: str, headers: dict[str, str], form: dict[str, str], reason: str
+) -> None:
+    client = admin.session.headers["X-Forwarded-For"]
+    admin.session.post(f"{admin.url}{path}", data={"username": USER, **form}, headers=headers, timeout=5)
+    lines = [line for line in fleet.admin.log_lines() if line["message"] == "form refused" and line["client"] == client]
+    assert [(line["level"], line["path"], line["reason"]) for line in lines] == [("warning", path, reason)]
+
+
 @every_form
 def test_form_of_this_site_is_answered_by_leading_on(admin: Browser, fleet: Fleet, name: str, form: Form) -> None:
     post = form(admin, name)

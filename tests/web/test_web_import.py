@@ -4,7 +4,7 @@ import csv
 import io
 
 import pytest
-from shop_stack import item_path
+from shop_stack import TMP, item_path
 from web_stack import Browser, Element, Fleet, alerts, notice, rows
 
 HEAD = "name,quantity,price\n"
@@ -109,6 +109,23 @@ def test_what_is_no_such_file_is_told_by_its_field(admin: Browser, content: byte
     assert page.by_id("file").attributes["aria-describedby"] == "file-error file-hint"
     assert page.one("div", role="alert").one("a").attributes["href"] == "#file"
     assert page.one("title").text.startswith("Error: ")
+
+
+@pytest.mark.parametrize("filename", ["items.html", "items", "items.csv.php", "csv", "../../items.svg"])
+def test_a_file_of_another_kind_is_refused(admin: Browser, name: str, filename: str) -> None:
+    admin.get("/admin/import")
+    admin.upload(f"{HEAD}{name},1,2.99\n".encode(), filename)
+    assert admin.response.status_code == 422
+    assert "does not end in .csv" in admin.page.by_id("file-error").text
+
+
+@pytest.mark.parametrize("filename", ["ITEMS.CSV", "../../../srv/shopfleet/public/index.php.csv", "<b>\x00.csv"])
+def test_the_name_of_a_file_counts_for_nothing_else(admin: Browser, fleet: Fleet, name: str, filename: str) -> None:
+    admin.get("/admin/import")
+    page = admin.upload(f"{HEAD}{name},1,2.99\n".encode(), filename)
+    assert admin.response.status_code == 200
+    assert counts(page) == ["1", "0", "0"]
+    assert fleet.admin.execute("find", "/srv", TMP, "-name", "*csv*") == ""
 
 
 def test_form_without_a_file(admin: Browser) -> None:

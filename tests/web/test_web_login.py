@@ -113,11 +113,20 @@ def test_each_admin_has_an_own_session(web: WebContainer) -> None:
     assert Browser(web.url).log_in("another horse", USER).all("input", id="password")
 
 
-@pytest.mark.parametrize(("proto", "prefix", "secure"), [("http", "", ""), ("https", "__Secure-", "secure; ")])
+def test_an_admin_may_be_logged_in_in_several_browsers(fleet: Fleet) -> None:
+    browsers = [Browser(fleet.admin.url) for _ in range(3)]
+    for browser in browsers:
+        browser.log_in()
+    assert all(is_logged_in(browser) for browser in browsers)
+    browsers[0].submit("/admin/logout")
+    assert [is_logged_in(browser) for browser in browsers] == [False, True, True]
+
+
+@pytest.mark.parametrize(("proto", "prefix", "secure"), [("http", "", ""), ("https", "__Host-", "secure; ")])
 def test_cookies_are_strict_and_by_https_secure(fleet: Fleet, proto: str, prefix: str, secure: str) -> None:
     headers = {"X-Forwarded-Proto": proto}
     page = ask("GET", f"{fleet.admin.url}/admin/login", headers=headers)
-    attributes = f"path=/admin; {secure}HttpOnly; SameSite=Strict"
+    attributes = f"path={'/' if secure else '/admin'}; {secure}HttpOnly; SameSite=Strict"
     (token,) = re.findall(f"^{prefix}shopfleet_login=([^;]+); {attributes}$", page.headers["Set-Cookie"])
     response = ask(
         "POST",
@@ -131,6 +140,72 @@ def test_cookies_are_strict_and_by_https_secure(fleet: Fleet, proto: str, prefix
     assert re.search(f"^{prefix}shopfleet_known=[^;]+; expires=[^;]+; Max-Age=31536000; {attributes}$", known)
     assert sessions
     assert all(re.search(f"^{prefix}shopfleet_admin=[^;]+; {attributes}$", cookie) for cookie in sessions)
+
+
+@pytest.mark.parametrize("password", ["x" * 64, " Päss wörd 🦊 " * 20, "'; -- <b>\\\"", "1" * 200 + "a"])
+def test_a_password_counts_as_it_was_typed_however_long_it_is(web: WebContainer, accounts: Path, password: str) -> None:
+    accounts.write_text(hashed(admin=password))
+    for other in (password[:-1], password.swapcase(), password.strip(), f"{password} "):
+        if other != password:
+            Browser(web.url).log_in(other)
+            assert not is_logged_in(Browser(web.url))
+    browser = Browser(web.url)
+    browser.log_in(password)
+    assert is_logged_in(browser)
+
+
+def test_a_password_can_be_filled_in_by_a_manager_and_is_not_shown(fleet: Fleet) -> None:
+    browser = Browser(fleet.admin.url)
+    field = browser.get("/admin/login").by_id("password")
+    assert set(browser.values("/admin/login")) == {"csrf", "next", "username", "password"}
+    assert field.attributes["type"] == "password"
+    assert field.attributes["autocomplete"] == "current-password"
+    assert not {"onpaste", "maxlength", "pattern", "readonly"} & field.attributes.keys()
+
+
+def test_a_session_id_cannot_be_guessed(fleet: Fleet) -> None:
+    ids = set()
+    for _ in range(3):
+        browser = Browser(fleet.admin.url)
+        browser.log_in()
+        ids.add(browser.session.cookies["shopfleet_admin"])
+    assert len(ids) == 3
+    # 4 bits in each of 32 digits are 128.
+    assert all(re.fullmatch("[0-9a-f]{32,}", text) for text in ids)
+
+
+def test_a_session_is_in_no_address(admin: Browser, fleet: Fleet) -> None:
+    secret = admin.session.cookies["shopfleet_admin"]
+    page = admin.get("/admin/")
+    addresses = [
+        element.attributes.get(key, "") for tag, key in (("a", "href"), ("form", "action")) for element in page.all(tag)
+    ]
+    assert addresses
+    assert not any(text in address for address in addresses for text in (secret, admin.values("/admin/")["csrf"]))
+    for query in (f"shopfleet_admin={secret}", f"PHPSESSID={secret}"):
+        stranger = Browser(fleet.admin.url)
+        stranger.get(f"/admin/?{query}")
+        assert stranger.page.all("input", id="password")
+
+
+def test_who_logs_in_and_out_is_recorded_and_with_which_result(web: WebContainer) -> None:
+    before = len(web.log_lines())
+    browser = Browser(web.url)
+    client = browser.session.headers["X-Forwarded-For"]
+    browser.log_in("wrong")
+    browser.log_in()
+    browser.submit("/admin/logout")
+    fail(web, BURST_OF_A_USER, "nobody", each_from_elsewhere=True)
+    Browser(web.url).log_in("x", "nobody")
+    lines = [
+        line for line in web.log_lines()[before:] if line["logger"] == "web" and line["message"].startswith("log-")
+    ]
+    own = [line for line in lines if line.get("client") == client]
+    assert [(line["level"], line["message"]) for line in own] == [("warning", "log-in refused"), ("info", "log-in")]
+    assert {line["user"] for line in own} == {USER}
+    assert [line["user"] for line in lines if line["message"] == "log-out"] == [USER]
+    assert {line["user"] for line in lines if line["message"] == "log-in throttled"} >= {"nobody"}
+    assert not any(PASSWORD in str(line) for line in web.log_lines())
 
 
 def test_login_renews_the_session(admin: Browser) -> None:
@@ -175,6 +250,7 @@ def test_logging_out_ends_the_session(admin: Browser, fleet: Fleet) -> None:
     assert rows(admin.page)
     admin.submit("/admin/logout")
     assert admin.response.url == f"{fleet.admin.url}/admin/login"
+    assert admin.response.history[0].headers["Clear-Site-Data"] == '"cache", "storage"'
     stolen = Browser(fleet.admin.url)
     stolen.session.cookies.set("shopfleet_admin", cookie)
     stolen.get("/admin/")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 from shop_stack import AS_HAPROXY, HAPROXY_KEY, KEY_HEADER, docker, wait_until
-from web_stack import Answer, Browser, Fleet, StandInApi, WebContainer, ask, web_secrets
+from web_stack import PASSWORD, Answer, Browser, Fleet, StandInApi, WebContainer, ask, web_secrets
 
 
 @pytest.fixture(params=["shop", "admin"])
@@ -138,6 +138,81 @@ def test_metrics(web: WebContainer) -> None:
     assert ask("GET", f"{web.url}/server-status", timeout=5).status_code == 404
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/.git/HEAD",
+        "/.env",
+        "/index.php",
+        "/index.php.bak",
+        "/src/App.php",
+        "/templates/",
+        "/style.css",
+        "/assets/",
+        "/server-status",
+        "/server-info",
+        "/icons/",
+        "/phpinfo.php",
+        "/openapi.json",
+        "/..%2fsrc/App.php",
+        "/%2e%2e/src/App.php",
+        "//etc/passwd",
+    ],
+)
+def test_nothing_that_lies_in_the_image_can_be_asked_for(web: WebContainer, path: str) -> None:
+    response = ask("GET", web.url + path, timeout=5)
+    assert response.status_code in {400, 404}
+    assert not re.search(r"<\?php|namespace|root:|<ul>|ref: refs", response.text)
+
+
+def test_a_fault_is_recorded_and_nothing_of_it_is_shown(fleet: Fleet, stand_in: StandInApi) -> None:
+    stand_in.lists()
+    url = fleet.stand_in.url
+    web = fleet.another({"SHOP_ROLE": "admin", "SHOP_API_URL": url, "SHOP_ADMIN_API_URL": url})
+    try:
+        web.wait()
+        # What the log-in wants to open as a file.
+        web.execute("mkdir", "/tmp/login-throttle")  # noqa: S108
+        browser = Browser(web.url)
+        page = browser.log_in()
+        assert browser.response.status_code == 500
+        assert page.one("main").text == "Something went wrong The page could not be made. The fault has been recorded."
+        assert not any(text in browser.response.text for text in ("login-throttle", ".php", "Exception", "/srv", "#0"))
+        assert "shopfleet_admin" not in browser.session.cookies
+        (fault,) = [line for line in web.log_lines() if line["message"] == "fault"]
+        assert fault["level"] == "error"
+        assert "login-throttle" in fault["reason"]
+        assert PASSWORD not in str(fault)
+    finally:
+        web.remove()
+
+
+@pytest.mark.parametrize("path", ["/", "/admin/login", "/nothing"])
+def test_no_other_site_is_allowed_to_read(web: WebContainer, path: str) -> None:
+    asked = {"Origin": "https://example.org", "Access-Control-Request-Method": "GET"}
+    for method in ("GET", "OPTIONS"):
+        response = ask(method, web.url + path, headers=asked, timeout=5)
+        assert not [name for name in response.headers if name.lower().startswith("access-control-")]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "?edit=Lamp", "delete?name=Lamp", "undo?change=7", "changes", "import", "import?id=7", "export", "logout"],
+)
+def test_opening_a_page_changes_nothing(other_admin: Browser, stand_in: StandInApi, path: str) -> None:
+    other_admin.get(f"/admin/{path}")
+    assert {method for method, _, _ in stand_in.requests} <= {"GET"}
+    other_admin.get("/admin/")
+    assert other_admin.response.url.endswith("/admin/")
+
+
+def test_of_a_parameter_that_is_given_twice_the_last_goes_on(other_shop: Browser, stand_in: StandInApi) -> None:
+    word = secrets.token_hex(4)
+    other_shop.get(f"/?q=first&q[]=second&q={word}")
+    (asked,) = [path for _, path, _ in stand_in.requests]
+    assert asked == f"/items?q={word}&sort=name&dir=asc&page=1&size=50"
+
+
 def test_request_id_goes_through(fleet: Fleet, stand_in: StandInApi) -> None:
     url = fleet.shop_before_stand_in.url
     response = ask("GET", url, headers={"X-Request-ID": "abc-123"}, timeout=5)
@@ -163,7 +238,7 @@ def test_every_worker_is_there_before_the_first_burst(fleet: Fleet) -> None:
     try:
         web.wait()
         # The parent, and as many as the configuration allows.
-        wait_until(lambda: docker("top", web.name).count("apache2 ") == 33, 10, "32 workers are there")
+        wait_until(lambda: docker("top", web.name).count("apache2 ") == 33, 20, "32 workers are there")
     finally:
         web.remove()
 

@@ -4,6 +4,7 @@ import ipaddress
 import json
 import secrets
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -62,6 +63,7 @@ class WebContainer:
         environment: the settings.
         name: its name, after the network's.
         options: further options of `docker run`.
+        ca: who vouches for it, where it speaks TLS.
     """
 
     def __init__(
@@ -72,11 +74,13 @@ class WebContainer:
         environment: dict[str, str],
         name: str = HOSTNAME,
         options: Sequence[str] = (),
+        ca: Path | None = None,
     ) -> None:
         """Start it."""
         self.name = f"{network}-{name}-{secrets.token_hex(3)}"
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if ca else 'http'}://127.0.0.1:{self.port}"
+        self._ca = ca
         environment = {**IMPORTS, **environment}
         settings = [part for key, value in environment.items() for part in ("--env", f"{key}={value}")]
         docker(
@@ -90,7 +94,7 @@ class WebContainer:
 
     def wait(self) -> None:
         """Wait until it answers."""
-        wait_until(self._alive, 30, f"{self.name} answers")
+        wait_until(self._alive, 60, f"{self.name} answers")
 
     def execute(self, *command: str) -> str:
         """Run a command inside."""
@@ -98,8 +102,10 @@ class WebContainer:
 
     def log_lines(self) -> list[dict[str, Any]]:
         """Return the log, which must be JSON line by line."""
-        done = docker("logs", self.name)
-        return [json.loads(line) for line in done.splitlines()]
+        done = subprocess.run(
+            ["docker", "logs", self.name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True
+        )
+        return [json.loads(line) for line in done.stdout.splitlines()]
 
     def remove(self) -> None:
         """Remove it."""
@@ -107,7 +113,7 @@ class WebContainer:
 
     def _alive(self) -> bool:
         try:
-            return requests.get(f"{self.url}/healthz", timeout=1).ok
+            return requests.get(f"{self.url}/healthz", verify=str(self._ca) if self._ca else True, timeout=1).ok
         except requests.RequestException:
             return False
 
@@ -324,10 +330,10 @@ class Browser:
         target = self.form(action).attributes["action"]
         return self._load("POST", target, data={**self.values(action), **values})
 
-    def upload(self, content: bytes, **values: str) -> Element:
+    def upload(self, content: bytes, filename: str = "items.csv") -> Element:
         """Choose a file and send it."""
-        files = {"file": ("items.csv", content, "text/csv")}
-        return self._load("POST", "/admin/import", data={**self.values("/admin/import"), **values}, files=files)
+        files = {"file": (filename, content, "text/csv")}
+        return self._load("POST", "/admin/import", data=self.values("/admin/import"), files=files)
 
     def log_in(self, password: str = PASSWORD, user: str = USER) -> Element:
         """Log in."""

@@ -21,7 +21,12 @@ final readonly class AdminContext
     /** Whether a form was made for this session. */
     public function accepts(Request $request): bool
     {
-        return hash_equals($this->session->csrf(), $request->form('csrf'));
+        if (hash_equals($this->session->csrf(), $request->form('csrf'))) {
+            return true;
+        }
+        $this->log->refused($request, 'token', $this->session->user());
+
+        return false;
     }
 
     /** @param array<string, mixed> $values */

@@ -29,9 +29,10 @@ final readonly class AdminPage
         if (!$this->context->accepts($request)) {
             return $this->render($request, ItemForm::blank(), problem: AdminContext::STALE_FORM, status: 403);
         }
+        $this->context->log('log-out');
         $this->context->session->end();
 
-        return Response::redirect(LoginPage::PATH);
+        return Response::redirect(LoginPage::PATH, headers: ['Clear-Site-Data' => '"cache", "storage"']);
     }
 
     private function show(Request $request): Response

@@ -91,6 +91,8 @@ final readonly class App
             return $this->message('Too much text', 'The form was too large to be read. Nothing was changed.', 413);
         }
         if ($isPost && $this->request->isForeign) {
+            $this->log->refused($this->request, 'another site');
+
             return $this->message('Not accepted', 'This form was sent from another site.', 403);
         }
         $admins = Admins::fromFile(Config::ADMINS_FILE);

@@ -29,6 +29,17 @@ final readonly class Log
         $this->write('info', $message, $details);
     }
 
+    /** A form that nobody can have sent from a page of this shop, or not from one of this session. */
+    public function refused(Request $request, string $reason, ?string $user = null): void
+    {
+        $this->warning('form refused', [
+            'reason' => $reason,
+            'path' => $request->path,
+            'user' => $user,
+            'client' => $request->client,
+        ]);
+    }
+
     /** @param array<string, scalar|null> $details */
     private function write(string $level, string $message, array $details): void
     {

@@ -47,6 +47,8 @@ final readonly class LoginPage
         $next = $request->form('next');
         $typed = $this->typedBefore($request);
         if (!hash_equals($this->token->value, $request->form('csrf'))) {
+            $this->log->refused($request, 'token', $user);
+
             return $this->form($next, $typed, 'This form was out of date. Please log in again.', 403, $user);
         }
         if ($this->admins->isEmpty()) {
@@ -75,7 +77,7 @@ final readonly class LoginPage
         }
         $this->session->logIn($user);
         $this->browser->remember($user);
-        $this->log->info('log-in', ['user' => $user]);
+        $this->log->info('log-in', ['user' => $user, 'client' => $request->client]);
         if ($typed !== []) {
             $this->session->put('draft', $typed);
         }

@@ -41,9 +41,10 @@ final readonly class Response
         ]);
     }
 
-    public static function redirect(string $path, int $status = 303): self
+    /** @param array<string, string> $headers */
+    public static function redirect(string $path, int $status = 303, array $headers = []): self
     {
-        return new self('', $status, ['Location' => $path, 'Content-Type' => 'text/plain; charset=utf-8']);
+        return new self('', $status, $headers + ['Location' => $path, 'Content-Type' => 'text/plain; charset=utf-8']);
     }
 
     public function send(string $requestId): void

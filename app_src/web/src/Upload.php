@@ -23,7 +23,9 @@ final readonly class Upload
         }
 
         return match ($file['error']) {
-            UPLOAD_ERR_OK => new self((string) file_get_contents($file['tmp_name']), '', 200),
+            UPLOAD_ERR_OK => self::isCsv($file['name'] ?? null)
+                ? new self((string) file_get_contents($file['tmp_name']), '', 200)
+                : new self('', 'The file’s name does not end in .csv. Choose a CSV file.', 422),
             UPLOAD_ERR_NO_FILE => new self('', 'Choose a CSV file.', 422),
             UPLOAD_ERR_INI_SIZE => self::tooLarge(),
             default => new self('', 'The file did not arrive whole. Please choose it again.', 422),
@@ -35,6 +37,12 @@ final readonly class Upload
         $size = self::largest();
 
         return new self('', "The file is larger than {$size}. Split it, and import the parts one after the other.", 413);
+    }
+
+    /** The name counts for nothing else: the file is kept under no name. */
+    private static function isCsv(mixed $name): bool
+    {
+        return is_string($name) && str_ends_with(strtolower($name), '.csv');
     }
 
     /** How large a file may be. */

@@ -1,12 +1,7 @@
-"""Makes the application's package importable without installing it."""
-
-import sys
-from pathlib import Path
+"""Fixtures of the application's units."""
 
 import pytest
 from hypothesis import settings
-
-sys.path.insert(0, str(Path(__file__).parents[3] / "app_src/api/src"))
 
 # How long an example takes says more about the machine than about what is tried.
 settings.register_profile("shopfleet", deadline=None)

@@ -2,13 +2,14 @@
 
 from http import HTTPStatus
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from sqlalchemy import Connection
 
 from shop_api import change_log, item_writes
 from shop_api.catalogue import Answer
 from shop_api.documents import ChangesPage, ChangesQuery
 from shop_api.once import Outcome
+from shop_api.problems import parameters
 from shop_api.routes import cache_key, respond, the_catalogue, well_formed
 from shop_api.writes import item_outcome, write
 
@@ -18,7 +19,7 @@ changes = Blueprint("changes", __name__)
 @changes.get("/changes")
 def list_changes() -> Response:
     """Answer one page of the log, newest first."""
-    query = ChangesQuery.model_validate(request.args.to_dict())
+    query = ChangesQuery.model_validate(parameters())
 
     def load(connection: Connection) -> Answer:
         page = change_log.page(connection, query)

@@ -38,6 +38,18 @@ def invalid(field: str, message: str) -> ProblemError:
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, message, [{"field": field, "message": message}])
 
 
+def parameters() -> dict[str, str]:
+    """Return the parameters of the current request.
+
+    Raises:
+        ProblemError: one is there twice, and could be read in two ways.
+    """
+    for name, values in request.args.lists():
+        if len(values) > 1:
+            raise invalid(name, "A parameter must be given once.")
+    return request.args.to_dict()
+
+
 def problem_body(status: HTTPStatus, detail: str, errors: list[FieldError] | None = None) -> bytes:
     """Render the problem document for the current request."""
     document: dict[str, object] = {

@@ -12,7 +12,7 @@ from shop_api import listing, repository
 from shop_api.cached_reads import FOUND, tag_of
 from shop_api.catalogue import Answer, Catalogue
 from shop_api.observability import metrics_text
-from shop_api.problems import problem_body
+from shop_api.problems import parameters, problem_body
 from shop_api.validation import (
     ListQuery,
     ShownItem,
@@ -62,7 +62,7 @@ def conditional(response: Response) -> Response:
 @reads.get("/items")
 def list_items() -> Response:
     """Answer one page of items."""
-    query = ListQuery.model_validate(request.args.to_dict())
+    query = ListQuery.model_validate(parameters())
     cursor = listing.Cursor.parse(query.cursor, query) if query.cursor else None
 
     def load(connection: Connection) -> Answer:
