@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = ROOT / "molecule" / "harden"
-KEY = ROOT / ".fleet/molecule/id_ed25519"
+KEY = ROOT / ".fleet/molecule" / os.environ.get("MOLECULE_LAB", "shopfleet-molecule") / "id_ed25519"
 SSH_SETTINGS = "/etc/ssh/sshd_config.d/00-shopfleet.conf"
 SYSCTL = "/etc/sysctl.d/zz-shopfleet.conf"
 
