@@ -25,6 +25,7 @@ GRACE = 180.0
 # Lines of a log that are shown when its job fails.
 TAIL = 120
 _CLEAR_LINE = "\r\033[K"
+_DECORATION = re.compile(r"\x1b\[[\d;]*m|│")
 _DURATION = re.compile(r"([\d.]+)s (?:call|setup|teardown) +(\S.*)")
 _PYTEST = re.compile(r"=*\s*((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s.*")
 
@@ -41,6 +42,11 @@ def clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
+def _lines(log: str) -> list[str]:
+    """Split a log into lines without what only a terminal shows: colours, and the frame that molecule draws."""
+    return [_DECORATION.sub("", line).strip() for line in log.splitlines()]
+
+
 def outcome(log: str) -> str:
     """Read what pytest counted.
 
@@ -50,7 +56,7 @@ def outcome(log: str) -> str:
     Returns:
         Such as `450 passed`; nothing where pytest was not run.
     """
-    counted = [match[1] for line in log.splitlines() if (match := _PYTEST.fullmatch(line.strip()))]
+    counted = [match[1] for line in _lines(log) if (match := _PYTEST.fullmatch(line))]
     return counted[-1] if counted else ""
 
 
@@ -64,10 +70,8 @@ def slowest(logs: Iterable[str], number: int) -> list[str]:
     Returns:
         A line for each test, or preparation of one, that pytest has timed.
     """
-    lines = [line.strip() for log in logs for line in log.splitlines()]
-    timed = sorted(
-        ((float(match[1]), match[2]) for line in lines if (match := _DURATION.fullmatch(line))), reverse=True
-    )
+    found = [match for log in logs for line in _lines(log) if (match := _DURATION.fullmatch(line))]
+    timed = sorted(((float(match[1]), match[2]) for match in found), reverse=True)
     return [f"{seconds:7.1f} s  {name}" for seconds, name in timed[:number]]
 
 
