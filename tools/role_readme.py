@@ -21,10 +21,26 @@ def _plain(text: object) -> str:
     return _MARKUP.sub(r"`\1`", joined).strip()
 
 
-def _default(option: dict[str, Any]) -> str:
+def defaults(role: Path) -> dict[str, Any]:
+    """Read the defaults of a role, the private ones that they are made of among them.
+
+    Args:
+        role: The role's directory.
+
+    Returns:
+        The values as they stand there, by name.
+    """
+    files = sorted([*(role / "defaults").glob("*.yml"), *(role / "defaults").glob("main/*.yml")])
+    return {name: value for file in files for name, value in (yaml.safe_load(file.read_text()) or {}).items()}
+
+
+def _default(option: dict[str, Any], actual: object) -> str:
     if "default" not in option:
-        return "required" if option.get("required") else ""
-    value = option["default"]
+        if actual is None:
+            return "required" if option.get("required") else ""
+        if isinstance(actual, str):
+            return "generated" if "ansible.builtin.password" in actual else "computed"
+    value = option.get("default", actual)
     if isinstance(value, (dict, list)) and value:
         return "see `defaults/`"
     return (
@@ -32,7 +48,7 @@ def _default(option: dict[str, Any]) -> str:
     )
 
 
-def _table(options: dict[str, Any]) -> list[str]:
+def _table(options: dict[str, Any], known: dict[str, Any]) -> list[str]:
     rows = ["| variable | type | default | |", "|---|---|---|---|"]
     for name, option in options.items():
         kind = option.get("type", "str")
@@ -41,7 +57,9 @@ def _table(options: dict[str, Any]) -> list[str]:
         if "choices" in option:
             kind += ": " + ", ".join(map(str, option["choices"]))
         description = _plain(option.get("description", "")).replace("|", "\\|")
-        rows.append(f"| `{name}` | {kind} | {_default(option).replace('|', chr(92) + '|')} | {description} |")
+        rows.append(
+            f"| `{name}` | {kind} | {_default(option, known.get(name)).replace('|', chr(92) + '|')} | {description} |"
+        )
     return rows
 
 
@@ -65,7 +83,7 @@ def readme(role: Path) -> str:
         lines += ["", _plain(spec["short_description"]) + "."]
         lines += ["", *(f"- {_plain(sentence)}" for sentence in spec.get("description", []))]
         if spec.get("options"):
-            lines += ["", *_table(spec["options"])]
+            lines += ["", *_table(spec["options"], defaults(role))]
     lines += ["", "Made from `meta/argument_specs.yml` by `tools/role_readme.py`.", ""]
     return "\n".join(lines)
 

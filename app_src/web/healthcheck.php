@@ -2,6 +2,9 @@
 
 declare(strict_types=1);
 
-$context = stream_context_create(['http' => ['timeout' => 2.0, 'ignore_errors' => true]]);
-$body = @file_get_contents('http://127.0.0.1:8080/healthz', false, $context);
+namespace Shopfleet;
+
+require '/srv/shopfleet/src/autoload.php';
+
+$body = Loopback::get('/healthz', 2.0);
 exit(is_string($body) && str_contains($body, '"ok"') ? 0 : 1);

@@ -169,10 +169,10 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
             super().v2_runner_item_on_skipped(result)
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        """Print what failed, where and why."""
+        """Print what failed, where and why, unless the play reckons with it."""
         if self._verbose:
             super().v2_runner_on_failed(result, ignore_errors)
-        elif "results" not in result.result:
+        elif "results" not in result.result and not ignore_errors:
             self._failed(result, result.task.get_name().strip())
 
     def v2_runner_item_on_failed(self, result: Any) -> None:

@@ -17,7 +17,6 @@ _SHORTEST_PASSWORD = 8
 # Those used most often in leaks, and what comes to mind first before this shop.
 _COMMON = frozenset(FREQUENCY_LISTS["passwords"])
 _CONTEXT = ("shopfleet", "shop", "fleet", "admin", "administrator", "password", "haproxy", "mysql", "redis")
-_SETTINGS_BEFORE = ("catalogue_admin_user", "catalogue_admin_password")
 
 
 def admin_hashes(admins: Mapping[str, str], salt: str) -> dict[str, str]:
@@ -85,22 +84,6 @@ def _is_guessed_first(password: str, name: str) -> bool:
     return text in _COMMON or (rest != text and not re.search(r"[^\W\d_]", rest))
 
 
-def admin_setting_faults(hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Look for settings that named the admin before there could be more than one.
-
-    Args:
-        hostvars: Ansible's variables of every host.
-
-    Returns:
-        One sentence with the remedy for each; empty when there is none.
-    """
-    return [
-        f"{name} is no longer read: give the admin in catalogue_admins instead, as name: password"
-        for name in _SETTINGS_BEFORE
-        if any(name in hostvars[host] for host in hostvars)
-    ]
-
-
 def admin_change_faults(admins: Mapping[str, str], user: str, state: str) -> list[str]:
     """Look for what stands against a change of one admin.
 
@@ -133,6 +116,5 @@ class FilterModule:
         return {
             "admin_hashes": admin_hashes,
             "admin_faults": admin_faults,
-            "admin_setting_faults": admin_setting_faults,
             "admin_change_faults": admin_change_faults,
         }

@@ -17,21 +17,40 @@ def certificates(
 
     Returns:
         For each container of a service with `certificate`: `name` (of its file, see `certificate_name`) and `names`
-        (the container's, and the addresses that its ports are published at).
+        (what HAProxy calls the container, and the addresses that its ports are published at, of both IP versions).
     """
     return [
         {
             "name": certificate_name(instance),
             "names": [
-                instance["name"],
+                instance["server"],
                 # What its own health check dials.
                 "127.0.0.1",
-                *dict.fromkeys(port["address"] for port in instance["ports"].values()),
+                *dict.fromkeys(address for port in instance["ports"].values() for address in _addresses(port)),
             ],
         }
         for instance in placed
         if services[instance["service"]].get("certificate")
     ]
+
+
+def published_addresses(placed: Sequence[Mapping[str, Any]], service: str, port: str) -> list[str]:
+    """List the addresses that a service's port is published at.
+
+    Args:
+        placed: The result of `instances`.
+        service: Name of the service.
+        port: Name of its port.
+
+    Returns:
+        The addresses of both IP versions, without repetitions.
+    """
+    ports = [instance["ports"][port] for instance in placed if instance["service"] == service]
+    return list(dict.fromkeys(address for published in ports for address in _addresses(published)))
+
+
+def _addresses(port: Mapping[str, Any]) -> list[str]:
+    return [port[key] for key in ("address", "address6") if key in port]
 
 
 def certificate_name(instance: Mapping[str, Any]) -> str:
@@ -65,4 +84,9 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        return {"certificates": certificates, "certificate_name": certificate_name, "trusting": trusting}
+        return {
+            "certificates": certificates,
+            "published_addresses": published_addresses,
+            "certificate_name": certificate_name,
+            "trusting": trusting,
+        }

@@ -6,8 +6,7 @@ The catalogue says what a service is; the inventory says which hosts there are. 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from ipaddress import ip_address, ip_network
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -17,8 +16,34 @@ OUTSIDE = "outside"
 _BRIDGE_PREFIX = "br-"
 # The kernel's IFNAMSIZ is 16, with the closing NUL.
 _BRIDGE_NAME_LIMIT = 15
-# Variables of a host that hold its addresses, and their IP version.
-_ADDRESS_VARIABLES = {"internal_address": 4, "edge_address": 4, "internal_address6": 6, "edge_address6": 6}
+_SSH = 22
+_LAST_PORT = 65535
+_TIERS = ("data", "job", "app")
+# Explained where the catalogue stands.
+_KEYS = {
+    "group",
+    "tier",
+    "instances",
+    "image",
+    "command",
+    "user",
+    "ports",
+    "certificate",
+    "templates",
+    "secret_templates",
+    "reread",
+    "files",
+    "secrets",
+    "directories",
+    "health",
+    "memory",
+    "cpus",
+    "cpu_shares",
+    "pids",
+    "stop_timeout",
+    "max_connections",
+}
+_PORT_KEYS = {"port", "target", "network", "clients"}
 
 Service = Mapping[str, Any]
 Instance = dict[str, Any]
@@ -41,7 +66,8 @@ def instances(
             with an `edge_address6` publishes its edge ports on that, too.
 
     Returns:
-        One entry per container: `name`, `service`, `host`, `bridge`, `ports` (by port name: the published `address`,
+        One entry per container: `name`, `service`, `host`, `server` (what it is called among all of them: its name,
+        with its host where several hosts use one name), `bridge`, `ports` (by port name: the published `address`,
         `address6` where there is one, and `port`, the `target` port inside and the `clients` that may connect) and
         `published` (the same ports as Docker writes them).
 
@@ -84,6 +110,7 @@ def instances(
                     "name": name,
                     "service": service_name,
                     "host": host,
+                    "server": name,
                     "bridge": bridge,
                     "ports": ports,
                     "published": [
@@ -93,6 +120,10 @@ def instances(
                     ],
                 }
             )
+    names = [instance["name"] for instance in placed]
+    for instance in placed:
+        if names.count(instance["name"]) > 1:
+            instance["server"] = f"{instance['name']}.{instance['host']}"
     return placed
 
 
@@ -149,82 +180,86 @@ def backend_servers(placed: Sequence[Instance], service: str, port: str) -> list
         port: Name of its port.
 
     Returns:
-        `name` (the container's, with its host where several hosts use one name) and `endpoint` of each.
+        `name` and `endpoint` of each.
     """
-    members = [instance for instance in placed if instance["service"] == service]
-    names = [member["name"] for member in members]
     return [
         {
-            "name": member["name"] if names.count(member["name"]) == 1 else f"{member['name']}.{member['host']}",
-            "endpoint": f"{member['ports'][port]['address']}:{member['ports'][port]['port']}",
+            "name": instance["server"],
+            "endpoint": f"{instance['ports'][port]['address']}:{instance['ports'][port]['port']}",
         }
-        for member in members
+        for instance in placed
+        if instance["service"] == service
     ]
-
-
-def _is_address(text: str, version: int) -> bool:
-    try:
-        return ip_address(text).version == version
-    except ValueError:
-        return False
 
 
 def inventory_faults(
     services: Mapping[str, Service],
     groups: Mapping[str, Sequence[str]],
     hostvars: Mapping[str, Mapping[str, Any]],
-    operators: Sequence[str],
 ) -> list[str]:
-    """Look for contradictions in the inventory before anything is changed.
+    """Look for what keeps the catalogue from being placed on the inventory's hosts.
 
     Args:
         services: The catalogue.
         groups: The inventory's groups and their hosts.
         hostvars: Variables of each host.
-        operators: Addresses or subnets from which the hosts are administered.
 
     Returns:
         One sentence with the remedy for each fault; empty when there is none.
     """
-    faults: list[str] = []
-    if not operators:
-        faults.append("operator_addresses is empty: name the address you deploy from, or ssh would be locked out")
-    for operator in operators:
-        try:
-            ip_network(str(operator), strict=False)
-        except ValueError:
-            faults.append(f"operator_addresses holds '{operator}', which is no address and no subnet")
+    faults = [fault for name, service in services.items() for fault in _service_faults(name, service, services)]
+    for group in dict.fromkeys(service["group"] for service in services.values() if "group" in service):
+        if not groups.get(group):
+            names = ", ".join(name for name, service in services.items() if service.get("group") == group)
+            faults.append(f"the inventory group '{group}' has no host, and {names} would run there: add one")
+    if any(not groups.get(service.get("group", "")) or "tier" not in service for service in services.values()):
+        return faults
     try:
         placed = instances(services, groups, hostvars)
     except AnsibleFilterError as error:
         return [*faults, str(error)]
+    return faults + _port_faults(placed, hostvars)
 
-    owners: dict[tuple[str, str], str] = {}
-    for host in sorted({instance["host"] for instance in placed}):
-        for variable, version in _ADDRESS_VARIABLES.items():
-            address = str(hostvars[host].get(variable) or "")
-            if not address:
-                continue
-            if not _is_address(address, version):
-                faults.append(f"{variable} of '{host}' is '{address}', which is no IPv{version} address")
-            if (variable, address) in owners:
-                faults.append(f"'{host}' and '{owners[variable, address]}' both have the {variable} {address}")
-            owners.setdefault((variable, address), host)
 
-    sockets: dict[tuple[str, int], str] = {}
-    for instance in placed:
-        for port in instance["ports"].values():
-            socket = (port["address"], port["port"])
-            if socket in sockets:
-                faults.append(
-                    f"{instance['name']} and {sockets[socket]} both publish port {port['port']} on {port['address']}"
+def _service_faults(name: str, service: Service, services: Mapping[str, Service]) -> Iterator[str]:
+    for key in sorted(service.keys() - _KEYS):
+        yield f"the service '{name}' has a key '{key}' that nothing reads: see the keys in catalogue_services"
+    if "group" not in service:
+        yield f"the service '{name}' names no group: give it one of the inventory"
+    if service.get("tier") not in _TIERS:
+        yield f"the service '{name}' is of no tier: write {', '.join(_TIERS[:-1])} or {_TIERS[-1]}"
+    for port_name, port in service.get("ports", {}).items():
+        for key in sorted(port.keys() - _PORT_KEYS):
+            yield f"the port '{port_name}' of '{name}' has a key '{key}' that nothing reads: take it out"
+        for client in port.get("clients", []):
+            if client != OUTSIDE and client not in services:
+                yield (
+                    f"'{name}' names a client '{client}' that is no service of the catalogue: "
+                    "correct the name, or take it out"
                 )
-            sockets.setdefault(socket, instance["name"])
-            faults += [
-                f"{instance['name']} names a client '{client}' that is no service of the catalogue"
-                for client in port["clients"]
-                if client != OUTSIDE and client not in services
-            ]
+
+
+def _port_faults(placed: Sequence[Instance], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    faults = []
+    owners: dict[tuple[str, int], str] = {}
+    ssh = {host: int(hostvars[host].get("ansible_port") or _SSH) for host in {instance["host"] for instance in placed}}
+    for instance in placed:
+        for port_name, port in instance["ports"].items():
+            number = port["port"]
+            if not 0 < number <= _LAST_PORT:
+                faults.append(f"{instance['name']} publishes port {number}: take one from 1 to {_LAST_PORT}")
+            if number == ssh[instance["host"]]:
+                faults.append(
+                    f"{instance['name']} publishes port {number}, by which '{instance['host']}' is administered: "
+                    "give it another port"
+                )
+            for address in filter(None, (port["address"], port.get("address6"))):
+                label = f"'{port_name}' of {instance['name']}"
+                owner = owners.setdefault((address, number), label)
+                if owner != label:
+                    faults.append(
+                        f"{label} and {owner} both publish port {number} on {address}: give one of them another port"
+                    )
     return faults
 
 

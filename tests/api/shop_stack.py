@@ -2,15 +2,19 @@
 
 import http.client
 import json
+import os
 import secrets
 import select
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,11 +29,23 @@ from plugin import load
 
 # What most tests speak to stands behind a load balancer: they show its key. The others are shown to it.
 HAPROXY_KEY = secrets.token_urlsafe(18)
+# The APIs of these tests read one folder.
+HAPROXY_KEYS = {
+    "api": HAPROXY_KEY,
+    "admin-api": HAPROXY_KEY,
+    "web": secrets.token_urlsafe(18),
+    "admin": secrets.token_urlsafe(18),
+}
 OWN_KEYS = {service: secrets.token_urlsafe(18) for service in ("web", "admin")}
-CATALOGUE_KEYS = {f"catalogue_{service}_key": key for service, key in {"haproxy": HAPROXY_KEY, **OWN_KEYS}.items()}
+CATALOGUE_KEYS = {f"catalogue_{service}_key": key for service, key in OWN_KEYS.items()} | {
+    f"catalogue_haproxy_{service.replace('-', '_')}_key": key for service, key in HAPROXY_KEYS.items()
+}
 KEY_HEADER = "X-Service-Key"
 AS_HAPROXY = {KEY_HEADER: HAPROXY_KEY}
 
+# Below the ephemeral ports, so that no connection can take one in the meantime.
+PORTS = range(20000, 32000)
+PORTS_OF_A_SLOT = 3000
 VARIANTS = Path(__file__).parent / "variants"
 TMP = "/tmp"  # noqa: S108  in containers of our own
 # More than a deployment gives it: what a busy machine takes its time for is not what these tests are about.
@@ -135,9 +151,10 @@ class Reply:
 class Client:
     """Speaks HTTP with one API; each thread keeps a connection. Paths are sent as they are."""
 
-    def __init__(self, port: int) -> None:
-        """Take the published port; nothing is sent yet."""
+    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
+        """Take the published port and, where TLS is spoken there, whom to believe; nothing is sent yet."""
         self.port = port
+        self._tls = tls
         self._local = threading.local()
 
     def request(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Reply:
@@ -159,7 +176,11 @@ class Client:
         if connection is not None and connection.sock and select.select([connection.sock], [], [], 0)[0]:
             connection.close()
         if connection is None:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+            connection = (
+                http.client.HTTPSConnection("127.0.0.1", self.port, timeout=10, context=self._tls)
+                if self._tls
+                else http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+            )
             self._local.connection = connection
         try:
             connection.request(method, path, payload, headers)
@@ -173,7 +194,7 @@ class Client:
 
     def fresh(self) -> "Client":
         """Return a client with connections of its own, which may reach another worker."""
-        return Client(self.port)
+        return Client(self.port, self._tls)
 
     def get(self, path: str) -> Reply:
         """GET a path."""
@@ -201,17 +222,45 @@ def item_path(name: str) -> str:
     return f"/items/{quote(name, safe='')}"
 
 
+def issue(folder: Path, ca: Any, names: Sequence[str], lifetime: timedelta = timedelta(days=1)) -> None:  # noqa: ANN401
+    """Issue a certificate into a folder.
+
+    Args:
+        folder: where its container finds it.
+        ca: who issues it.
+        names: what it is valid for.
+        lifetime: how long it is.
+    """
+    issued = CERTIFICATE.issue(ca, names, lifetime)
+    files = {"ca.pem": CERTIFICATE.pem(*issued.issuers), "certificate.pem": issued.chain}
+    write_files(folder, {**files, "certificate.pem.key": issued.key_pem})
+
+
+def _own_ports() -> Iterator[int]:
+    """Return the ports that this process may take; who tests beside it in another place takes other ones."""
+    slot = os.environ.get("SHOP_TEST_SLOT")
+    own = PORTS if slot is None else PORTS[int(slot) * PORTS_OF_A_SLOT :][:PORTS_OF_A_SLOT]
+    start = secrets.randbelow(len(own))
+    return chain(own[start:], own[:start])
+
+
+_ports = _own_ports()
+
+
 def free_port() -> int:
-    """Return a free port of the loopback interface."""
-    # Below the ephemeral ports, so that no connection can take it in the meantime.
-    while True:
-        port = 20000 + secrets.randbelow(12000)
+    """Return a free port of the loopback interface, and none twice.
+
+    Raises:
+        RuntimeError: There is none.
+    """
+    for port in _ports:
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
             return port
+    raise RuntimeError("no port is free between 20000 and 32000")
 
 
 class Stack:
@@ -234,6 +283,8 @@ class Stack:
         # The last number of the addresses that are fixed.
         self.hosts = {"mysql": 10, "redis": 11}
         self.ca = CERTIFICATE.make_authority()
+        # How the APIs are spoken to.
+        self.tls: ssl.SSLContext | None = None
         files = dict.fromkeys(("shop_mysql_password", "shop_redis_password"), self.password + "\n")
         write_files(directory, files | {"shop_service_key": HAPROXY_KEY + "\n"})
 
@@ -283,11 +334,9 @@ class Stack:
             *names: what it is valid for.
             ca: who issues it; the one that the APIs know when absent.
         """
-        issued = CERTIFICATE.issue(ca or self.ca, names)
         folder = self.secrets / name
         folder.mkdir()
-        files = {"ca.pem": CERTIFICATE.pem(*issued.issuers), "certificate.pem": issued.chain}
-        write_files(folder, {**files, "certificate.pem.key": issued.key_pem})
+        issue(folder, ca or self.ca, names)
         return ["--volume", f"{folder}:/tls:ro"]
 
     def redis(self, **options: Any) -> "redis.Redis":  # noqa: ANN401
@@ -338,7 +387,11 @@ class Stack:
         """Return the name that Docker knows a container by."""
         return f"{self.prefix}-{name}"
 
-    def environment(self, user: str, **more: str) -> list[str]:
+    def folder(self, _: str) -> Path:
+        """Return what a container, by its name, finds in /etc/shopfleet."""
+        return self.secrets
+
+    def environment(self, user: str, folder: Path | None = None, /, **more: str) -> list[str]:
         """Return the options that give a container its settings."""
         values = {
             "SHOP_MYSQL_HOST": self.address("mysql"),
@@ -356,7 +409,7 @@ class Stack:
             **more,
         }
         options = [part for key, value in values.items() for part in ("--env", f"{key}={value}")]
-        return [*options, "--volume", f"{self.secrets}:/etc/shopfleet:ro"]
+        return [*options, "--volume", f"{folder or self.secrets}:/etc/shopfleet:ro"]
 
     def api(self, name: str, mode: str, variant: str | None = None, **more: str) -> Client:
         """Start an API, wait until it answers, and return a client for it.
@@ -373,9 +426,9 @@ class Stack:
             options += ["--volume", f"{VARIANTS / variant}:/variant:ro"]
             more["PYTHONPATH"] = "/variant"
         user = "api" if mode == "read" else "admin_api"
-        self._run(name, [*options, *self.environment(user, SHOP_MODE=mode, **more)], [])
-        client = Client(port)
-        wait_until(lambda: self._alive(client), 20, f"{name} answers")
+        self._run(name, [*options, *self.environment(user, self.folder(name), SHOP_MODE=mode, **more)], [])
+        client = Client(port, self.tls)
+        wait_until(lambda: self._alive(client), 60, f"{name} answers")
         return client
 
     @staticmethod

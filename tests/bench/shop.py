@@ -3,7 +3,8 @@
 Usage: ./fleet bench shop [PART ...]
 
 Parts: speed (pages as ratios to a bare PHP page behind the same HAProxy), proxy (what HAProxy adds and how it shares
-out), size (100,000 items against 200), faults (a herd, and Redis in trouble). Figures are medians of rounds in which
+out), size (100,000 items against 200), faults (a herd, and Redis in trouble), tls (the shop with TLS between its
+containers against the same without). Figures are medians of rounds in which
 everything that is compared takes turns. They go to a table and, as JSON, to .fleet/bench-shop.json, with the code
 that they were measured on.
 """
@@ -40,7 +41,8 @@ sys.path.insert(0, str(ROOT / "tests" / "stack"))
 
 from full_stack import BARE, IMAGES, FullStack, running  # noqa: E402
 from load import AS_BROWSERS_DO, Load, Probe, cpu_us, visit, wrk  # noqa: E402
-from shop_stack import AS_HAPROXY, KEY_HEADER, OWN_KEYS, Stack, wait_until  # noqa: E402
+from shop_stack import AS_HAPROXY, HAPROXY_KEYS, KEY_HEADER, OWN_KEYS, Stack, wait_until  # noqa: E402
+from web_stack import Browser  # noqa: E402
 
 ROUNDS = 5
 ROUND_SECONDS = 2
@@ -132,7 +134,10 @@ def _processor_time(stack: FullStack, site: str, what: str) -> Iterator[Figure]:
 def proxy(stack: FullStack) -> Iterator[Figure]:
     """Measure what HAProxy adds to a request, and how it shares requests out."""
     through = Probe(stack.site("web"))
-    direct = [Probe(f"http://{stack.address(f'web-{number}')}:8080", AS_HAPROXY) for number in (1, 2, 3)]
+    direct = [
+        Probe(f"http://{stack.address(f'web-{number}')}:8080", {KEY_HEADER: HAPROXY_KEYS["web"]})
+        for number in (1, 2, 3)
+    ]
     added, medians = [], []
     for _ in range(ROUNDS):
         pairs = [(through.time_ms(), direct[turn % 3].time_ms()) for turn in range(300)]
@@ -250,6 +255,48 @@ def faults(stack: FullStack) -> Iterator[Figure]:
                 wait_until(lambda: stack.read.fresh().get("/items").cache == "hit", 20, "the cache is used again")
 
 
+def tls(images: dict[str, str], directory: Path) -> Iterator[Figure]:
+    """Compare a shop whose containers speak TLS with each other with one whose do not."""
+    with ExitStack() as undo:
+        stacks = []
+        for name in ("plain", "tls"):
+            (directory / name).mkdir()
+            sites = {LIVE: {"SHOP_FRESHNESS_MS": "0"}}
+            opened = running(directory / name, sites, images=images, internal_tls=name == "tls")
+            stacks.append(undo.enter_context(opened))
+        cookies = [_log_in(stack) for stack in stacks]
+        loads: dict[str, Callable[[int], Load]] = {
+            "page": lambda which: wrk(stacks[which].site("web"), ROUND_SECONDS),
+            "page, freshness 0": lambda which: wrk(stacks[which].site(LIVE), ROUND_SECONDS),
+            "admin page": lambda which: wrk(f"{stacks[which].url}/admin/", ROUND_SECONDS, headers=cookies[which]),
+        }
+        errors = 0
+        for name, load in loads.items():
+            rates, times = [], []
+            for which in (0, 1):
+                load(which)
+            for _ in range(ROUNDS):
+                plain, with_tls = load(0), load(1)
+                rates.append(with_tls.rate / plain.rate)
+                times.append(with_tls.p50_ms / plain.p50_ms)
+                errors += plain.errors + with_tls.errors
+            yield at_least(f"TLS : plaintext, {name}: rate", rates, None)
+            yield at_most(f"TLS : plaintext, {name}: median time", statistics.median(times), None, "", tuple(times))
+        for site, what in (("web", "page"), (LIVE, "page, freshness 0")):
+            spent = [list(_processor_time(stack, site, what)) for stack in stacks]
+            for plain_time, tls_time in zip(*spent, strict=True):
+                if plain_time.value:
+                    yield at_most(f"TLS : plaintext, {plain_time.name}", tls_time.value / plain_time.value, None)
+        yield at_most("TLS and plaintext: errors under load", errors, 0)
+
+
+def _log_in(stack: FullStack) -> dict[str, str]:
+    """Log in to the admin page, and return what a browser then sends."""
+    browser = Browser(stack.url)
+    browser.log_in()
+    return {"Cookie": "; ".join(f"{name}={value}" for name, value in browser.session.cookies.items())}
+
+
 def _herd(stack: FullStack, client: redis.Redis) -> Iterator[Figure]:
     def selects_of(ask: Callable[[], T]) -> tuple[int, T]:
         before = stack.selects()
@@ -357,11 +404,13 @@ def main() -> int:
         The exit code: 1 when a request failed, whatever the speed.
     """
     parts = {"speed": speed, "proxy": proxy, "faults": faults}
+    # With stacks of their own.
+    apart = {"size": size, "tls": tls}
     parser = argparse.ArgumentParser(prog="./fleet bench shop", description="Measure the shop's speed.")
     parser.add_argument(
-        "parts", nargs="*", metavar="PART", choices=[*parts, "size", []], help="speed proxy size faults"
+        "parts", nargs="*", metavar="PART", choices=[*parts, *apart, []], help="speed proxy size faults tls"
     )
-    wanted = parser.parse_args().parts or [*parts, "size"]
+    wanted = parser.parse_args().parts or [*parts, *apart]
 
     images = images_under_test()
     report: dict[str, object] = code_under_test(images)
@@ -379,9 +428,10 @@ def main() -> int:
     with TemporaryDirectory() as scratch:
         directory = Path(scratch)
         directory.chmod(0o755)
-        if "size" in wanted:
-            (directory / "size").mkdir()
-            show(size(images, directory / "size"))
+        for name, measure in apart.items():
+            if name in wanted:
+                (directory / name).mkdir()
+                show(measure(images, directory / name))
         if set(wanted) & set(parts):
             (directory / "stack").mkdir()
             sites: dict[str, dict[str, str]] = {BARE: {}, LIVE: {"SHOP_FRESHNESS_MS": "0"}}

@@ -1,19 +1,21 @@
 """Fixtures of the browser tests: the whole shop behind HAProxy, and windows of a real browser before it."""
 
+import re
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
+from playwright.sync_api import Error as PlaywrightError
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "stack"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from full_stack import FullStack, running
 from inspection import CHROMIUM, FLAGS, Inspector, Validator
-from shop_stack import AS_HAPROXY
+from shop_stack import HAPROXY_KEYS, KEY_HEADER
 from web_stack import WebContainer
 from window import PATIENCE_MS, OpenWindow, Window
 
@@ -67,19 +69,39 @@ def inspector(validator: Validator, artefacts: Path) -> Inspector:
     return Inspector(validator, artefacts / "screenshots")
 
 
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    item.stash[_FAILED] = item.stash.get(_FAILED, False) or report.failed
+    return report
+
+
 @pytest.fixture
-def open_window(browser: Browser, stack: FullStack) -> Iterator[OpenWindow]:
+def open_window(
+    browser: Browser, stack: FullStack, artefacts: Path, request: pytest.FixtureRequest
+) -> Iterator[OpenWindow]:
+    opened: list[Window] = []
     with ExitStack() as windows:
 
         def open_one(*, url: str = stack.url, javascript: bool = False, width: int = 1280) -> Window:
             viewport = {"width": width, "height": 900}
             # Past the load balancer one has to pass for it.
-            headers = {} if url == stack.url else AS_HAPROXY
+            headers = {} if url == stack.url else {KEY_HEADER: HAPROXY_KEYS["web"]}
             context = browser.new_context(viewport=viewport, java_script_enabled=javascript, extra_http_headers=headers)
             windows.callback(context.close)
-            return Window(context, url)
+            opened.append(Window(context, url))
+            return opened[-1]
 
         yield open_one
+        if request.node.stash.get(_FAILED, False):
+            for number, window in enumerate(opened):
+                name = re.sub(r"[^\w.-]+", "-", f"{request.node.name}-{number}")
+                # A window that is gone already shows nothing.
+                with suppress(PlaywrightError):
+                    window.page.screenshot(path=artefacts / "failures" / f"{name}.png", full_page=True)
 
 
 @pytest.fixture

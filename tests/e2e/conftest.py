@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
-from lab import Lab
+from lab import ROOT, Lab
 
 sys.path.append(str(Path(__file__).parents[1] / "unit"))
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    """The lab that ./fleet up has made."""
-    return Lab.read(tmp_path_factory.mktemp("facts"))
+def lab(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """The lab that ./fleet up has made; what it has logged is kept when a test fails."""
+    lab = Lab.read(tmp_path_factory.mktemp("facts"))
+    yield lab
+    if request.session.testsfailed:
+        lab.keep_logs(ROOT / ".fleet" / "test-logs" / "hosts")
 
 
 @pytest.fixture

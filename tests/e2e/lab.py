@@ -209,6 +209,20 @@ class Lab:
             != "healthy"
         ]
 
+    def keep_logs(self, folder: Path) -> None:
+        """Write down what the hosts and their containers have logged.
+
+        Args:
+            folder: Where to.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        journal = "journalctl --boot --no-pager"
+        logs = [(host, host, journal) for host in self.hosts]
+        logs += [(entry["host"], entry["name"], f"docker logs {entry['name']}") for entry in self.containers]
+        for host, name, command in logs:
+            text = self.on(host, "sh", "-c", f"{command} 2>&1", check=False)
+            (folder / f"{host}-{name}.log").write_text(text, encoding="utf-8")
+
     @cached_property
     def credentials(self) -> tuple[str, str]:
         """The first admin's name and password, as the verb prints them."""

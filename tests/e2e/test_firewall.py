@@ -120,12 +120,47 @@ def test_the_walls_stand_after_a_restart_of_docker(walls: Walls, eventually: Cal
     assert walls.breaches(walls.catalogue_ports) == []
 
 
-def test_the_walls_and_the_shop_stand_after_a_restart_of_the_hosts(
+def restart(walls: Walls, host: str) -> None:
+    """Restart a host as a whole."""
+    name = walls.lab.container_of(host)
+    subprocess.run(["docker", "restart", name], check=True, capture_output=True, timeout=120)
+
+
+def test_the_walls_and_the_shop_stand_while_the_hosts_restart_and_after(
     walls: Walls, eventually: Callable[..., None]
 ) -> None:
-    for host in walls.lab.hosts:
-        subprocess.run(
-            ["docker", "restart", walls.lab.container_of(host)], check=True, capture_output=True, timeout=120
-        )
-    eventually(lambda: not walls.lab.unhealthy(), 120)
+    with walls.knocking() as answered:
+        for host in walls.lab.hosts:
+            restart(walls, host)
+        eventually(lambda: not walls.lab.unhealthy(), 120)
+    assert answered == []
     assert walls.breaches(walls.catalogue_ports) == []
+
+
+@pytest.fixture
+def late_rules(walls: Walls, eventually: Callable[..., None]) -> Iterator[str]:
+    """A host whose next start waits for nobody's rules: they come when the file /run/let-them-come is there."""
+    host = walls.lab.hosts[-1]
+    unit = "/etc/systemd/system/shopfleet-firewall.service"
+    wait = "ExecStartPre=/bin/sh -c 'until [ -e /run/let-them-come ]; do sleep 0.1; done'"
+    walls.lab.on(host, "cp", "--preserve", unit, "/root/kept.service")
+    walls.lab.on(host, "sed", "--in-place", "--expression=/^Before=/d", f"--expression=/^Type=/a {wait}", unit)
+    yield host
+    walls.lab.on(host, "touch", "/run/let-them-come")
+    walls.lab.on(host, "mv", "/root/kept.service", unit)
+    walls.lab.on(host, "systemctl", "daemon-reload")
+    eventually(lambda: not walls.lab.unhealthy(), 90)
+
+
+def test_rules_that_come_late_at_boot_are_seen(walls: Walls, late_rules: str, eventually: Callable[..., None]) -> None:
+    with walls.knocking() as answered:
+        restart(walls, late_rules)
+        eventually(
+            lambda: "active" in walls.lab.on(late_rules, "systemctl", "is-active", "ssh", check=False).split(), 60
+        )
+    assert set(answered) == {(address, 22) for address in walls.addresses[late_rules].values()}
+    walls.lab.on(late_rules, "touch", "/run/let-them-come")
+    eventually(lambda: not walls.lab.unhealthy(), 90)
+    with walls.knocking() as answered:
+        pass
+    assert answered == []

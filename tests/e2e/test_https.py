@@ -15,6 +15,14 @@ def test_the_shop_is_served_by_https(lab: Lab) -> None:
     assert '<table id="items"' in page.text
 
 
+def test_the_certificate_names_every_address_at_which_the_shop_is_published(lab: Lab) -> None:
+    edges = {cell["address"]: cell["version"] for cell in lab.facts["reachability"] if cell["network"] == "edge"}
+    assert set(edges.values()) == {4, 6}
+    for address, version in edges.items():
+        url = f"https://{address if version == 4 else f'[{address}]'}/"
+        assert requests.get(url, verify=str(CA), timeout=10).status_code == 200
+
+
 def test_nobody_is_told_to_stay_with_a_certificate_that_browsers_do_not_know(lab: Lab) -> None:
     page = requests.get(lab.https_url, verify=str(CA), timeout=10)
     assert "Strict-Transport-Security" not in page.headers

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kept import secrets_kept
 from lab import ROOT, Lab, fleet
 
 _SEARCH = Path(__file__).parent / "search.py"
@@ -27,25 +28,9 @@ docker commit planted planted >/dev/null
 _MOP_UP = "docker rm --force planted; docker image rm planted; rm -f /etc/planted"
 
 
-def words_of(file: Path) -> list[str]:
-    """The secrets in a file: a password, the passwords of a JSON object, or a line of a private key."""
-    text = file.read_text()
-    if file.suffix == ".json":
-        return [str(value) for value in json.loads(text).values()]
-    if "PRIVATE KEY" in text:
-        key = text.partition("PRIVATE KEY-----")[2].splitlines()
-        return [key[len(key) // 2]]
-    return [] if "-----BEGIN" in text else text.split()
-
-
 @pytest.fixture(scope="module")
 def words() -> list[str]:
-    """All secrets that the controller keeps for the lab."""
-    files = [file for file in (_KEPT / "secrets" / "lab").rglob("*") if file.is_file()]
-    found = [word for file in [*files, _KEPT / "lab" / "id_ed25519"] for word in words_of(file)]
-    assert len(found) >= 8
-    assert min(map(len, found)) >= 12
-    return found
+    return list(secrets_kept().values())
 
 
 def on_host(lab: Lab, host: str, words: list[str]) -> set[str]:
@@ -86,23 +71,31 @@ def test_the_controller_keeps_its_secrets_to_itself(words: list[str]) -> None:
     assert on_controller(words) == set()
 
 
-def test_a_run_prints_neither_the_old_secrets_nor_the_new(words: list[str], tmp_path: Path) -> None:
-    names = [
-        "redis_password",
-        "mysql_migrator_password",
-        "mysql_api_password",
-        "mysql_admin_api_password",
-        "admin_salt",
-    ]
+def new_secrets(folder: Path, *names: str) -> tuple[Path, list[str]]:
+    """Write a file with new values for some of the deployment's secrets, and return both."""
     new = {f"catalogue_{name}": secrets.token_hex(12) for name in names}
     admin = secrets.token_hex(12)
-    file = tmp_path / "new.json"
+    file = folder / "new.json"
     file.touch(0o600)
     file.write_text(json.dumps(new | {"catalogue_admins": {"admin": admin}}))
+    return file, [*new.values(), admin]
+
+
+def test_a_run_prints_neither_the_old_secrets_nor_the_new(words: list[str], tmp_path: Path) -> None:
+    names = ["redis_password", "mysql_migrator_password", "mysql_api_password", "mysql_admin_api_password"]
+    keys = ["web_key", "haproxy_web_key", "haproxy_admin_api_key", "admin_salt"]
+    file, new = new_secrets(tmp_path, *names, *keys)
     output = fleet("deploy", "--check", "--diff", "-vvv", "-e", f"@{file}")
     assert "the output has been hidden" in output
     assert "mysql_user" in output
-    assert [word for word in (*words, *new.values(), admin) if word in output] == []
+    assert [word for word in (*words, *new) if word in output] == []
+
+
+def test_a_run_that_mysql_refuses_does_not_print_its_roots_password_either(words: list[str], tmp_path: Path) -> None:
+    file, new = new_secrets(tmp_path, "mysql_root_password")
+    with pytest.raises(AssertionError, match="Access denied") as refused:
+        fleet("deploy", "--check", "--diff", "-vvv", "-e", f"@{file}")
+    assert [word for word in (*words, *new) if word in str(refused.value)] == []
 
 
 def test_a_word_that_slipped_is_found_wherever_it_went(lab: Lab, spilled: str) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Any
 
 from lab import Lab
@@ -21,6 +23,7 @@ Port = tuple[str, int]
 # What is open from one source, by the address that it dials.
 View = dict[str, set[Port]]
 
+_KNOCK = Path(__file__).parent / "knock.py"
 EVERY_TCP_PORT = "0-65535"
 # Where name servers, time servers, file servers, VPNs, overlays and the like listen.
 _UDP_PORTS = "53,67-69,111,123,137,138,161,162,443,500,514,1194,1900,2049,2377,4500,4789,5353,7946,8472,51820"
@@ -225,6 +228,10 @@ class Walls:
                 places += [self._stranger(stranger, host, insides), self._host(host)]
             yield places + [self._container(inside, insides) for inside in insides]
 
+    def stranger(self) -> AbstractContextManager[str]:
+        """Run a machine that is not ours in the internal subnet; gives the file of its network namespace."""
+        return self._machine("internal")
+
     @contextmanager
     def _machine(self, network: str) -> Iterator[str]:
         """Run a machine that is not ours on one of the lab's networks."""
@@ -331,6 +338,34 @@ class Walls:
             for source, view in zip(chosen, views, strict=True)
             for sentence in differences(source.name, source.promised, view)
         ]
+
+    @contextmanager
+    def knocking(self) -> Iterator[list[tuple[str, int]]]:
+        """Let a stranger in the internal subnet dial whatever others may, and he may not, until the block ends.
+
+        Yields:
+            The addresses and ports that answered; filled when the block has ended.
+        """
+        self.assert_on_this_machine()
+        cells = [cell for cell in self.cells if cell["network"] == "internal"]
+        own = {(cell["address"], port) for cell in cells if cell["kind"] == "stranger" for port in cell["ports"]}
+        doors = sorted({(cell["address"], port) for cell in cells for port in cell["ports"]} - own)
+        answered: list[tuple[str, int]] = []
+        with self.stranger() as namespace:
+            stranger = ["nsenter", f"--net={namespace}"]
+            # A neighbour that is away is looked for again after a second, in which a host can boot.
+            for version in ("ipv4", "ipv6"):
+                path = f"/proc/sys/net/{version}/neigh/eth0/retrans_time_ms"
+                subprocess.run([*stranger, "sh", "-c", f"echo 20 >{path}"], check=True)
+            command = [*stranger, sys.executable, str(_KNOCK), json.dumps(doors)]
+            with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+                assert process.stdout is not None
+                try:
+                    assert process.stdout.readline() == "begun\n"
+                    yield answered
+                finally:
+                    said, _ = process.communicate(timeout=60)
+                answered += [(address, port) for address, port in json.loads(said)]
 
     @property
     def catalogue_ports(self) -> str:

@@ -44,7 +44,8 @@ def open_edge(network: str, behind: Recorder, tmp_path_factory: pytest.TempPathF
         pytest.fail(f"set {IMAGE} to the image to test with", pytrace=False)
     port = {"address": behind.address, "port": behind.port}
     instances = [
-        {"name": name, "service": name, "ports": {"http": port}} for name in ("web", "admin", "api", "admin-api")
+        {"name": name, "service": name, "server": name, "ports": {"http": port}}
+        for name in ("web", "admin", "api", "admin-api")
     ]
     instances.append({"name": "haproxy", "service": "haproxy", "ports": {"api": port, "admin-api": port}})
     instances += [{"name": name, "service": name, "ports": {name: port}} for name in ("mysql", "redis")]

@@ -12,7 +12,7 @@ import pytest
 import requests
 from edge import Edge, OpenEdge
 from recorder import Recorder
-from shop_stack import HAPROXY_KEY, docker, wait_until
+from shop_stack import HAPROXY_KEYS, docker, wait_until
 from wire import first_answer, status_of
 
 HEADERS = {
@@ -60,6 +60,12 @@ def test_a_servers_own_security_headers_do_not_count(edge: Edge, server: Recorde
     assert get(edge).headers["Content-Security-Policy"] == HEADERS["Content-Security-Policy"]
 
 
+def test_a_shop_web_server_cannot_set_the_admins_cookies(edge: Edge, server: Recorder) -> None:
+    server.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nSet-Cookie: shopfleet_admin=planted; Path=/admin\r\n\r\n"
+    assert "Set-Cookie" not in requests.get(edge.url, timeout=10).headers
+    assert "planted" in requests.get(f"{edge.url}/admin/", timeout=10).headers["Set-Cookie"]
+
+
 def test_what_the_outside_says_of_itself_is_not_believed(edge: Edge, server: Recorder) -> None:
     lies = {
         "X-Forwarded-For": "203.0.113.9",
@@ -79,7 +85,7 @@ def test_what_the_outside_says_of_itself_is_not_believed(edge: Edge, server: Rec
     assert seen["x-harmless"] == "kept"
     assert set(seen.values()).isdisjoint({*lies.values()} - {"https"})
     assert seen["x-forwarded-proto"] == "http"
-    assert seen["x-service-key"] == HAPROXY_KEY
+    assert seen["x-service-key"] == HAPROXY_KEYS["web"]
     assert re.fullmatch("[0-9a-f-]{36}", seen["x-request-id"])
     assert re.fullmatch(r"[0-9.]+", seen["x-forwarded-for"])
     assert not {name for name in seen if "_" in name}

@@ -16,3 +16,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FullStack]:
     """The shop, with the seed's items."""
     with running(tmp_path_factory.mktemp("stack")) as stack:
         yield stack
+
+
+@pytest.fixture(scope="session")
+def tls_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FullStack]:
+    """The same, with TLS between the containers."""
+    with running(tmp_path_factory.mktemp("tls-stack"), internal_tls=True) as stack:
+        yield stack

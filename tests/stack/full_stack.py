@@ -8,6 +8,8 @@ with other settings, or the bare page that pages are compared with.
 import json
 import os
 import re
+import shutil
+import ssl
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +22,18 @@ sys.path += [str(TESTS / part) for part in ("api", "web", "stack", "shared")]
 
 import requests  # noqa: E402
 from edge import Settings, render  # noqa: E402
-from shop_stack import HARDENED, OWN_KEYS, Stack, docker, free_port, wait_until  # noqa: E402
+from shop_stack import (  # noqa: E402
+    CERTIFICATE,
+    HAPROXY_KEYS,
+    HARDENED,
+    OWN_KEYS,
+    Client,
+    Stack,
+    docker,
+    free_port,
+    issue,
+    wait_until,
+)
 from web_stack import SEED, WebContainer, web_secrets  # noqa: E402
 
 IMAGES = {
@@ -33,6 +46,7 @@ IMAGES = {
 BARE = "bare"
 BARE_PAGE = TESTS / "stack" / "bare" / "index.php"
 WEB_SERVERS = 3
+OWN_CERTIFICATE = "/etc/shopfleet/certificate.pem"
 TARGET_PORT = 8080
 SITE_PORT = 8100
 
@@ -45,11 +59,18 @@ class FullStack(Stack):
         directory: an empty directory for secrets and configuration.
         sites: further sites, three web containers each, by name: their settings on top of the shop's. The site
             named BARE is the bare page.
+        internal_tls: whether they speak TLS with each other.
         **settings: settings of the shop's and the admin page's web containers on top of the catalogue's.
     """
 
     def __init__(
-        self, images: dict[str, str], directory: Path, sites: Mapping[str, Settings] | None = None, **settings: str
+        self,
+        images: dict[str, str],
+        directory: Path,
+        sites: Mapping[str, Settings] | None = None,
+        *,
+        internal_tls: bool = False,
+        **settings: str,
     ) -> None:
         """Choose names, addresses and ports."""
         for part in ("api", *OWN_KEYS, "haproxy"):
@@ -59,6 +80,9 @@ class FullStack(Stack):
         directory.chmod(0o755)
         (directory / "haproxy").chmod(0o755)
         self.settings = settings
+        self.internal_tls = internal_tls
+        if internal_tls:
+            self.tls = ssl.create_default_context(cadata=CERTIFICATE.pem(self.ca.certificate))
         self.sites = {"web": settings, **(sites or {})}
         self.webs: dict[str, WebContainer] = {}
         self.port, self.https_port = free_port(), free_port()
@@ -89,7 +113,7 @@ class FullStack(Stack):
         self.migrate("--seed", "/seed/items.csv", mounts={SEED.parent: "/seed"})
         environment = self._render()
         for service, key in OWN_KEYS.items():
-            web_secrets(self.directory / service, key)
+            web_secrets(self.directory / service, key, HAPROXY_KEYS[service])
         with ThreadPoolExecutor() as pool:
             started = pool.map(lambda name: self._web(name, environment), ["admin", *self._web_names()])
             self.webs = dict(zip(["admin", *self._web_names()], started, strict=True))
@@ -98,13 +122,35 @@ class FullStack(Stack):
         ports = ["--publish", f"127.0.0.1:{self.port}:80", "--publish", f"127.0.0.1:{self.https_port}:443"]
         self._run("haproxy", [*HARDENED, *ports, "--volume", configuration], [])
         for url in [*map(self.site, self.sites), f"{self.url}/admin/login"]:
-            wait_until(partial(self._serves, url), 20, f"{url} is served")
+            wait_until(partial(self._serves, url), 60, f"{url} is served")
 
     def stop(self) -> None:
         """Remove all that was made."""
         with ThreadPoolExecutor() as pool:
             list(pool.map(WebContainer.remove, self.webs.values()))
         super().stop()
+
+    def api(self, name: str, mode: str, variant: str | None = None, **more: str) -> Client:
+        """Start an API as `Stack.api` does."""
+        certificate = {"SHOP_CERTIFICATE": OWN_CERTIFICATE} if self.internal_tls else {}
+        return super().api(name, mode, variant, **certificate, **more)
+
+    def folder(self, name: str) -> Path:
+        """Return what a container finds in /etc/shopfleet: what all of its service do, and its own certificate."""
+        service = name if name in OWN_KEYS else "api" if name in ("api", "admin-api") else "web"
+        shared = self.directory / service
+        if not self.internal_tls:
+            return shared
+        folder = self.directory / f"{name}-with-certificate"
+        folder.mkdir()
+        for file in filter(Path.is_file, shared.iterdir()):
+            shutil.copy(file, folder)
+        issue(folder, self.ca, self.names(name))
+        return folder
+
+    def names(self, name: str) -> list[str]:
+        """Return what the certificate of a container is valid for."""
+        return [name, "127.0.0.1", self.address(name)]
 
     def halt(self, name: str) -> None:
         """Stop a container."""
@@ -135,12 +181,16 @@ class FullStack(Stack):
         if site == BARE:
             options += ["--volume", f"{BARE_PAGE}:/srv/shopfleet/public/index.php:ro"]
         settings = {**environment[service], **self.settings, **self.sites[site]}
-        return WebContainer(self.images["web"], self.prefix, self.directory / service, settings, name, options)
+        folder = self.folder(name)
+        ca = folder / "ca.pem" if self.internal_tls else None
+        return WebContainer(self.images["web"], self.prefix, folder, settings, name, options, ca)
 
     def _render(self) -> dict[str, Settings]:
         """Render what HAProxy reads, and return the services' environment."""
         folder = self.directory / "haproxy"
-        render(folder, self.instances(), {})
+        render(folder, self.instances(), {"catalogue_internal_tls": self.internal_tls})
+        if self.internal_tls:
+            issue(folder, self.ca, self.names("haproxy"))
         configuration = folder / "haproxy.cfg"
         shop = configuration.read_text()
         configuration.write_text(
@@ -160,6 +210,7 @@ class FullStack(Stack):
             {
                 "name": name,
                 "service": service,
+                "server": name,
                 "ports": {key: {"address": self.address(name), "port": port} for key, port in ports.items()},
             }
             for name, service, ports in services
@@ -174,6 +225,7 @@ class FullStack(Stack):
         for number in range(WEB_SERVERS):
             server, other = f"web-{number + 1}", f"{name}-{number + 1}"
             text = text.replace(f"{server} {self.address(server)}:", f"{other} {self.address(other)}:")
+            text = text.replace(f"verifyhost {server}\n", f"verifyhost {other}\n")
         return text
 
     @staticmethod
@@ -189,6 +241,8 @@ def running(
     directory: Path,
     sites: Mapping[str, Settings] | None = None,
     images: dict[str, str] | None = None,
+    *,
+    internal_tls: bool = False,
     **settings: str,
 ) -> Iterator[FullStack]:
     """Run a full stack.
@@ -197,13 +251,14 @@ def running(
         directory: an empty directory for secrets and configuration.
         sites: further sites behind the same HAProxy.
         images: which images; those that the lane has built when absent.
+        internal_tls: whether the containers speak TLS with each other.
         **settings: settings of the web containers.
 
     Yields:
         The stack, serving pages.
     """
     images = images or {name: os.environ[variable] for name, variable in IMAGES.items()}
-    stack = FullStack(images, directory, sites, **settings)
+    stack = FullStack(images, directory, sites, internal_tls=internal_tls, **settings)
     try:
         stack.start()
         yield stack

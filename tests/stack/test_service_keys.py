@@ -5,7 +5,7 @@ import subprocess
 import pytest
 import requests
 from full_stack import TARGET_PORT, FullStack
-from shop_stack import HAPROXY_KEY, KEY_HEADER, OWN_KEYS
+from shop_stack import HAPROXY_KEY, HAPROXY_KEYS, KEY_HEADER, OWN_KEYS
 
 # What a stranger may come to think of: none of these opens anything.
 STRANGERS = [None, "", "haproxy", "web", "admin", "0" * len(HAPROXY_KEY), HAPROXY_KEY[:-1], HAPROXY_KEY + "0"]
@@ -28,7 +28,7 @@ def internal(stack: FullStack, port: str) -> str:
 @pytest.mark.parametrize("port", INTERNAL_PORTS)
 def test_the_load_balancer_lets_through_whom_the_catalogue_names(stack: FullStack, port: str) -> None:
     url = f"{internal(stack, port)}/items"
-    keys = {"haproxy": HAPROXY_KEY, **OWN_KEYS}
+    keys = {f"haproxy to {service}": key for service, key in HAPROXY_KEYS.items()} | OWN_KEYS
     assert {service for service, key in keys.items() if status(url, key) == 200} == CLIENTS[port]
     assert {status(url, key) for service, key in keys.items() if service not in CLIENTS[port]} == {401}
 
@@ -52,8 +52,10 @@ def test_the_refusal_is_a_problem_document(stack: FullStack) -> None:
 @pytest.mark.parametrize("name", BEHIND)
 def test_behind_the_load_balancer_nobody_else_is_answered(stack: FullStack, name: str) -> None:
     url = f"http://{stack.address(name)}:{TARGET_PORT}{BEHIND[name]}"
-    assert status(url, HAPROXY_KEY) == 200
-    assert {status(url, key) for key in [*STRANGERS, *OWN_KEYS.values()]} == {401}
+    key = HAPROXY_KEYS[name.removesuffix("-1")]
+    others = {*HAPROXY_KEYS.values(), *OWN_KEYS.values()} - {key}
+    assert status(url, key) == 200
+    assert {status(url, other) for other in [*STRANGERS, *others]} == {401}
 
 
 @pytest.mark.parametrize("path", ["/", "/admin/login"])
@@ -63,7 +65,7 @@ def test_what_an_outsider_sends_as_a_key_is_ignored(stack: FullStack, path: str)
 
 def test_no_key_is_in_any_log(stack: FullStack) -> None:
     for name in BEHIND:
-        status(f"http://{stack.address(name)}:{TARGET_PORT}/nothing", HAPROXY_KEY)
+        status(f"http://{stack.address(name)}:{TARGET_PORT}/nothing", HAPROXY_KEYS[name.removesuffix("-1")])
     for port in INTERNAL_PORTS:
         status(f"{internal(stack, port)}/nothing", OWN_KEYS["admin"])
         status(f"{internal(stack, port)}/nothing", OWN_KEYS["web"])
@@ -72,6 +74,6 @@ def test_no_key_is_in_any_log(stack: FullStack) -> None:
         for name in [*BEHIND, "haproxy"]
     }
     written = {name: done.stdout + done.stderr for name, done in logs.items()}
-    for key in (HAPROXY_KEY, *OWN_KEYS.values()):
+    for key in (*HAPROXY_KEYS.values(), *OWN_KEYS.values()):
         assert [name for name, text in written.items() if key in text] == []
     assert all("/nothing" in text for text in written.values())

@@ -55,8 +55,9 @@ def run_in(image_name: str, rendered: Path, *command: str, options: tuple[str, .
     return output
 
 
-def test_haproxy_accepts_its_configuration_without_a_warning(rendered: Path) -> None:
-    output = run_in(image("SHOP_TEST_HAPROXY_IMAGE"), rendered, "haproxy", "-c", "-f", "/etc/shopfleet/haproxy.cfg")
+@pytest.mark.parametrize("name", ["haproxy.cfg", "haproxy-internal-tls.cfg"])
+def test_haproxy_accepts_its_configuration_without_a_warning(rendered: Path, name: str) -> None:
+    output = run_in(image("SHOP_TEST_HAPROXY_IMAGE"), rendered, "haproxy", "-c", "-f", f"/etc/shopfleet/{name}")
     assert "WARNING" not in output
     assert "ALERT" not in output
 
@@ -73,6 +74,18 @@ def test_haproxy_refuses_a_broken_configuration(rendered: Path, tmp_path: Path) 
 def test_haproxy_has_a_server_line_for_each_web_server(rendered: Path) -> None:
     lines = (rendered / "haproxy.cfg").read_text().splitlines()
     assert [line.split()[1] for line in lines if line.strip().startswith("server web-")] == ["web-1", "web-2", "web-3"]
+
+
+def test_haproxy_speaks_tls_inside_when_it_is_told_to_and_only_then(rendered: Path) -> None:
+    def inside(name: str) -> set[str]:
+        """Return the lines about who is dialled, and where services dial."""
+        text = (rendered / name).read_text().split("\nfrontend api\n")[1]
+        web = (rendered / name).read_text().split("\nbackend web\n")[1].split("\nfrontend api\n")[0]
+        return {line.strip() for line in (web + text).splitlines() if re.match(r"\s(server |bind :500)", line)}
+
+    assert not [line for line in inside("haproxy.cfg") if "ssl" in line]
+    for line in inside("haproxy-internal-tls.cfg"):
+        assert line.endswith(f" verifyhost {line.split()[1]}") or " ssl crt /etc/shopfleet/certificate.pem " in line
 
 
 @pytest.mark.parametrize("backend", ["web", "admin"])

@@ -303,14 +303,35 @@ SERVICES: dict[str, dict[str, Any]] = {
 def test_a_container_of_a_service_with_a_certificate_has_one_for_its_addresses() -> None:
     ports = {name: {"address": address} for name, address in (("a", "198.51.100.1"), ("b", "203.0.113.1"))}
     placed = [
-        {"name": name, "service": service, "host": host, "ports": ports}
-        for name, service, host in (("mysql", "mysql", "db1"), ("mysql", "mysql", "db2"), ("web-1", "web", "web1"))
+        {"name": name, "service": service, "host": host, "server": server, "ports": ports}
+        for name, service, host, server in (
+            ("mysql", "mysql", "db1", "mysql.db1"),
+            ("mysql", "mysql", "db2", "mysql.db2"),
+            ("web-1", "web", "web1", "web-1"),
+        )
     ]
-    names = ["mysql", "127.0.0.1", "198.51.100.1", "203.0.113.1"]
+    addresses = ["127.0.0.1", "198.51.100.1", "203.0.113.1"]
     assert derived.certificates(placed, SERVICES) == [
-        {"name": "db1-mysql", "names": names},
-        {"name": "db2-mysql", "names": names},
+        {"name": "db1-mysql", "names": ["mysql.db1", *addresses]},
+        {"name": "db2-mysql", "names": ["mysql.db2", *addresses]},
     ]
+
+
+def test_a_port_that_is_published_over_ipv6_too_is_named_by_both_addresses() -> None:
+    both = {"address": "203.0.113.1", "address6": "2001:db8::11"}
+    placed = [
+        {
+            "name": "mysql",
+            "service": "mysql",
+            "host": host,
+            "server": f"mysql-{host}",
+            "ports": {"mysql": {"address": address}, "http": both},
+        }
+        for host, address in (("db1", "198.51.100.1"), ("db2", "198.51.100.2"))
+    ]
+    names = [entry["names"] for entry in derived.certificates(placed, SERVICES)]
+    assert names[0] == ["mysql-db1", "127.0.0.1", "198.51.100.1", "203.0.113.1", "2001:db8::11"]
+    assert derived.published_addresses(placed, "mysql", "http") == ["203.0.113.1", "2001:db8::11"]
 
 
 def test_who_has_a_certificate_or_dials_one_that_has_knows_the_ca() -> None:

@@ -113,14 +113,6 @@ def test_a_shop_without_an_admin_is_refused(nobody: object) -> None:
     assert "names nobody" in fault
 
 
-@pytest.mark.parametrize("name", ["catalogue_admin_user", "catalogue_admin_password"])
-def test_a_setting_of_before_is_refused_with_the_name_of_the_new_one(name: str) -> None:
-    (fault,) = admins.admin_setting_faults({"lb1": {}, "web1": {name: "open sesame"}})
-    assert fault.startswith(f"{name} is no longer read: give the admin in catalogue_admins instead")
-    assert "sesame" not in fault
-    assert admins.admin_setting_faults({"lb1": {}, "web1": {"catalogue_admin_salt": "x"}}) == []
-
-
 @pytest.mark.parametrize(
     ("user", "state", "sentence"),
     [

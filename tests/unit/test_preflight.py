@@ -179,3 +179,8 @@ def test_another_checkouts_data_is_not_touched(tmp_path: Path) -> None:
     assert problem.endswith("./fleet down -e purge=data")
     assert preflight.check_data(docker, tmp_path) == []
     assert preflight.check_data(preflight.Docker(answers=True), tmp_path / "absent") == []
+
+
+def test_data_of_a_lab_whose_name_begins_alike_is_none() -> None:
+    assert preflight.holds_data("shopfleet", ["shopfleet-db1-data", "other"])
+    assert not preflight.holds_data("shopfleet", ["shopfleet-molecule-debian12-data", "shopfleet-db1", "my-data"])

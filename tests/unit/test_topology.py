@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+import yaml
 from ansible.errors import AnsibleFilterError
-from plugin import load
+from plugin import ROOT, load
 
 topology = load("filter/topology.py")
 
@@ -39,7 +41,6 @@ HOSTVARS: dict[str, dict[str, Any]] = {
     "web3": {"internal_address": "198.51.100.32"},
     "lb1": {"internal_address": "198.51.100.11", "edge_address": "203.0.113.11"},
 }
-OPERATORS = ["198.51.100.1"]
 
 
 def place(groups: dict[str, list[str]]) -> list[dict[str, Any]]:
@@ -111,25 +112,72 @@ def test_a_name_too_long_for_a_bridge_is_refused() -> None:
         topology.instances(services, ONE_HOST_EACH, HOSTVARS)
 
 
-def test_contradictions_of_the_inventory_are_all_named() -> None:
-    hostvars = HOSTVARS | {"web1": {"internal_address": "198.51.100.13"}}
-    services = SERVICES | {
-        "admin": {"group": "web", "tier": "app", "ports": {"http": {"port": 8082, "clients": ["nobody"]}}},
-    }
-    faults = topology.inventory_faults(services, ONE_HOST_EACH, hostvars, [])
-    assert len(faults) == 4
-    assert "operator_addresses is empty" in faults[0]
-    assert "both have the internal_address 198.51.100.13" in faults[1]
-    assert "admin and web-2 both publish port 8082 on 198.51.100.13" in faults[2]
-    assert "a client 'nobody' that is no service" in faults[3]
-
-
-def test_an_address_of_the_other_ip_version_is_refused() -> None:
-    hostvars = HOSTVARS | {"lb1": HOSTVARS["lb1"] | {"edge_address6": "203.0.113.11"}}
-    assert topology.inventory_faults(SERVICES, ONE_HOST_EACH, hostvars, OPERATORS) == [
-        "edge_address6 of 'lb1' is '203.0.113.11', which is no IPv6 address"
-    ]
+def faults(services: dict[str, dict[str, Any]], groups: dict[str, list[str]] = ONE_HOST_EACH) -> list[str]:
+    found: list[str] = topology.inventory_faults(SERVICES | services, groups, HOSTVARS)
+    return found
 
 
 def test_a_sound_inventory_has_no_faults() -> None:
-    assert topology.inventory_faults(SERVICES, ONE_HOST_EACH, HOSTVARS, OPERATORS) == []
+    assert faults({}) == []
+
+
+def test_every_group_without_hosts_is_named_with_what_would_run_there() -> None:
+    assert faults({}, {"db": [], "web": ["web1"]}) == [
+        "the inventory group 'db' has no host, and mysql would run there: add one",
+        "the inventory group 'api' has no host, and migrate, api would run there: add one",
+        "the inventory group 'lb' has no host, and haproxy would run there: add one",
+    ]
+
+
+def test_two_containers_on_one_port_are_refused() -> None:
+    admin = {"group": "web", "tier": "app", "ports": {"http": {"port": 8082}}}
+    assert faults({"admin": admin}) == [
+        "'http' of admin and 'http' of web-2 both publish port 8082 on 198.51.100.12: give one of them another port"
+    ]
+
+
+def test_two_ports_of_one_container_are_told_apart_too() -> None:
+    twice = {"group": "db", "tier": "app", "ports": {"http": {"port": 80}, "stats": {"port": 80}}}
+    assert faults({"twice": twice}) == [
+        "'stats' of twice and 'http' of twice both publish port 80 on 198.51.100.14: give one of them another port"
+    ]
+
+
+def test_the_port_of_ssh_is_left_to_ssh() -> None:
+    (fault,) = faults({"shell": {"group": "db", "tier": "app", "ports": {"ssh": {"port": 22}}}})
+    assert fault == "shell publishes port 22, by which 'db1' is administered: give it another port"
+
+
+@pytest.mark.parametrize("port", [0, 65536])
+def test_a_port_that_does_not_exist_is_refused(port: int) -> None:
+    (fault,) = faults({"odd": {"group": "db", "tier": "app", "ports": {"http": {"port": port}}}})
+    assert fault == f"odd publishes port {port}: take one from 1 to 65535"
+
+
+@pytest.mark.parametrize(
+    ("service", "sentence"),
+    [
+        ({"group": "db", "tier": "app", "instance": 3}, "has a key 'instance' that nothing reads"),
+        ({"tier": "app"}, "names no group: give it one"),
+        ({"group": "db", "tier": "front"}, "is of no tier: write data, job or app"),
+        (
+            {"group": "db", "tier": "app", "ports": {"http": {"port": 80, "client": "web"}}},
+            "has a key 'client' that nothing reads",
+        ),
+        (
+            {"group": "db", "tier": "app", "ports": {"http": {"port": 80, "clients": ["nobody"]}}},
+            "names a client 'nobody' that is no service of the catalogue: correct the name",
+        ),
+    ],
+)
+def test_a_service_that_is_described_wrongly_is_refused(service: dict[str, Any], sentence: str) -> None:
+    (fault,) = faults({"new": service})
+    assert sentence in fault
+
+
+def test_every_key_that_the_catalogue_explains_is_known() -> None:
+    defaults = ROOT / "roles" / "catalogue" / "defaults" / "main" / "services.yml"
+    services = yaml.safe_load(defaults.read_text())["catalogue_services"]
+    assert {key for service in services.values() for key in service} <= topology._KEYS
+    explained = re.findall(r"^#   (\w.*?)  ", defaults.read_text(), re.MULTILINE)
+    assert {key for keys in explained for key in keys.split(", ")} == topology._KEYS

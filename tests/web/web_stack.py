@@ -63,6 +63,7 @@ class WebContainer:
         environment: the settings.
         name: its name, after the network's.
         options: further options of `docker run`.
+        ca: who vouches for it, where it speaks TLS.
     """
 
     def __init__(
@@ -73,11 +74,13 @@ class WebContainer:
         environment: dict[str, str],
         name: str = HOSTNAME,
         options: Sequence[str] = (),
+        ca: Path | None = None,
     ) -> None:
         """Start it."""
         self.name = f"{network}-{name}-{secrets.token_hex(3)}"
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if ca else 'http'}://127.0.0.1:{self.port}"
+        self._ca = ca
         environment = {**IMPORTS, **environment}
         settings = [part for key, value in environment.items() for part in ("--env", f"{key}={value}")]
         docker(
@@ -91,7 +94,7 @@ class WebContainer:
 
     def wait(self) -> None:
         """Wait until it answers."""
-        wait_until(self._alive, 30, f"{self.name} answers")
+        wait_until(self._alive, 60, f"{self.name} answers")
 
     def execute(self, *command: str) -> str:
         """Run a command inside."""
@@ -110,7 +113,7 @@ class WebContainer:
 
     def _alive(self) -> bool:
         try:
-            return requests.get(f"{self.url}/healthz", timeout=1).ok
+            return requests.get(f"{self.url}/healthz", verify=str(self._ca) if self._ca else True, timeout=1).ok
         except requests.RequestException:
             return False
 

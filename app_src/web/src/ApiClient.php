@@ -118,6 +118,9 @@ final class ApiClient
             CURLOPT_FOLLOWLOCATION => false,
             CURLOPT_PROTOCOLS_STR => 'http,https',
             CURLOPT_PROXY => '',
+            CURLOPT_CAINFO => Config::CA_FILE,
+            // Whom the web believes is of no account here.
+            CURLOPT_CAPATH => '/nonexistent',
             CURLOPT_NOSIGNAL => true,
             CURLOPT_CONNECTTIMEOUT_MS => self::CONNECT_TIMEOUT_MS,
             CURLOPT_TIMEOUT_MS => $isBulk ? self::BULK_TIMEOUT_MS : self::TIMEOUT_MS,

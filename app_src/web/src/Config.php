@@ -8,6 +8,8 @@ namespace Shopfleet;
 final readonly class Config
 {
     public const string ADMINS_FILE = '/etc/shopfleet/admins.json';
+    /** Who vouches for those that are dialled by https. */
+    public const string CA_FILE = '/etc/shopfleet/ca.pem';
 
     public function __construct(
         public bool $isAdmin,

@@ -18,13 +18,15 @@ final readonly class Connection
     private const int MAX_LINE = 8192;
     private const int MAX_HEADERS = 60;
 
-    private string $host;
-    private int $port;
+    private string $authority;
+    private string $socket;
 
     public function __construct(string $baseUrl)
     {
-        $this->host = (string) parse_url($baseUrl, PHP_URL_HOST);
-        $this->port = parse_url($baseUrl, PHP_URL_PORT) ?: 80;
+        $isHttps = parse_url($baseUrl, PHP_URL_SCHEME) === 'https';
+        $port = parse_url($baseUrl, PHP_URL_PORT) ?: ($isHttps ? 443 : 80);
+        $this->authority = parse_url($baseUrl, PHP_URL_HOST) . ":{$port}";
+        $this->socket = ($isHttps ? 'tls://' : 'tcp://') . $this->authority;
     }
 
     /**
@@ -36,7 +38,7 @@ final readonly class Connection
      */
     public function get(string $path, array $headers): array
     {
-        $request = "GET {$path} HTTP/1.1\r\nHost: {$this->host}:{$this->port}\r\nAccept: application/json\r\n";
+        $request = "GET {$path} HTTP/1.1\r\nHost: {$this->authority}\r\nAccept: application/json\r\n";
         foreach ($headers as $name => $value) {
             $request .= "{$name}: {$value}\r\n";
         }
@@ -63,9 +65,16 @@ final readonly class Connection
      */
     private function exchange(string $request, array $sent, int $deadline): array
     {
-        $socket = @pfsockopen($this->host, $this->port, $code, $message, self::CONNECT_SECONDS);
+        $socket = @stream_socket_client(
+            $this->socket,
+            $code,
+            $message,
+            self::CONNECT_SECONDS,
+            STREAM_CLIENT_CONNECT | STREAM_CLIENT_PERSISTENT,
+            stream_context_create(['ssl' => ['cafile' => Config::CA_FILE]]),
+        );
         if ($socket === false) {
-            throw new ApiUnavailable("no connection: {$message}");
+            throw new ApiUnavailable('no connection: ' . ($message ?: 'the other side did not prove by TLS who it is'));
         }
         $isReusable = false;
         try {
@@ -142,7 +151,7 @@ final readonly class Connection
         $body = '';
         while (strlen($body) < $length) {
             $this->wait($socket, $deadline);
-            $part = fread($socket, $length - strlen($body));
+            $part = @fread($socket, $length - strlen($body));
             if ($part === false || $part === '') {
                 throw $this->failure($socket);
             }
@@ -156,7 +165,7 @@ final readonly class Connection
     private function line($socket, int $deadline): string
     {
         $this->wait($socket, $deadline);
-        $line = fgets($socket, self::MAX_LINE);
+        $line = @fgets($socket, self::MAX_LINE);
         if ($line === false) {
             throw $this->failure($socket);
         }

@@ -7,7 +7,6 @@ namespace Shopfleet;
 /** What probes and the monitoring ask for. */
 final readonly class Health
 {
-    private const string STATUS_URL = 'http://127.0.0.1:8080/server-status?auto';
     private const array METRICS = [
         'Total Accesses' => ['apache_accesses_total', 'counter', 'Requests answered since the start.'],
         'Total kBytes' => ['apache_sent_kilobytes_total', 'counter', 'Kilobytes sent since the start.'],
@@ -36,8 +35,7 @@ final readonly class Health
 
     public function metrics(): Response
     {
-        $context = stream_context_create(['http' => ['timeout' => 1.0]]);
-        $status = @file_get_contents(self::STATUS_URL, false, $context);
+        $status = Loopback::get('/server-status?auto', 1.0);
         if ($status === false) {
             return new Response("Apache did not tell its status\n", 503, ['Content-Type' => 'text/plain; charset=utf-8']);
         }

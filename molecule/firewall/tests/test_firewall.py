@@ -182,6 +182,20 @@ def test_rules_changed_by_hand_are_repaired_by_the_next_deploy(host: Host) -> No
     assert host.check_output("nft -s list table inet shopfleet") == before
 
 
+def test_what_another_version_of_the_rules_declared_does_not_outlive_it(host: Host) -> None:
+    before = host.check_output("nft -s list table inet shopfleet")
+    host.check_output(
+        "nft add set inet shopfleet friends '{ type ipv4_addr; }'; "
+        "nft add map inet shopfleet ways '{ type inet_service : verdict; }'; "
+        "nft add chain inet shopfleet other; nft add element inet shopfleet ways '{ 80 : jump other }'; "
+        "nft add chain inet shopfleet early '{ type filter hook prerouting priority raw; policy accept; }'; "
+        "nft add rule inet shopfleet early tcp dport vmap @ways; "
+        "nft insert rule inet shopfleet prerouting ip saddr @friends jump other"
+    )
+    host.check_output("systemctl reload shopfleet-firewall")
+    assert host.check_output("nft -s list table inet shopfleet") == before
+
+
 @pytest.mark.parametrize("damage", ["echo nonsense >>", ":>", "sed -i '$d'", "rm"])
 def test_a_damaged_file_leaves_the_rules_in_force(host: Host, damage: str) -> None:
     files = "/etc/shopfleet/firewall.nft /etc/shopfleet/firewall.confirmed.nft"

@@ -25,6 +25,15 @@ def test_images_are_tagged_by_what_they_are_made_of(host: Host) -> None:
     assert all(re.fullmatch(r"[0-9a-f]{12}", tag) for tag in tags)
 
 
+def test_a_host_can_put_nothing_into_the_registry(host: Host) -> None:
+    """It could give the other hosts images of its own. The tunnel stays for a while after a deploy."""
+    ask = "import sys, urllib.request as u; u.urlopen(u.Request(sys.argv[1], method=sys.argv[2]), timeout=5)"
+    registry = "http://127.0.0.1:5010/v2"
+    host.check_output(f"python3 -c '{ask}' {registry}/_catalog GET")
+    refused = host.run(f"python3 -c '{ask}' {registry}/shopfleet/web/blobs/uploads/ POST")
+    assert "405" in refused.stderr
+
+
 def test_the_way_to_the_registry_is_closed_to_all_but_the_host_itself(host: Host) -> None:
     assert not [
         line for line in host.check_output("ss -Hltn").splitlines() if ":5010" in line and "127.0.0.1" not in line

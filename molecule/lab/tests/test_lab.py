@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 from testinfra.host import Host
 
+LAB = os.environ.get("MOLECULE_LAB", "shopfleet-molecule")
+NETWORK = IPv4Network(os.environ.get("MOLECULE_SUBNET", "10.61.0.0/16"))
 RELEASES = {"debian12": "12", "bare": "12", "debian13": "13"}
 
 
@@ -34,7 +38,7 @@ def test_is_called_by_its_name(host: Host) -> None:
 
 def test_has_the_address_of_the_inventory_on_the_internal_network(host: Host) -> None:
     address = host.ansible.get_variables()["ansible_host"]
-    assert address.startswith("10.61.20.")
+    assert IPv4Address(address) in list(NETWORK.subnets(new_prefix=24))[20]
     assert address in host.check_output("ip -4 -o address show")
 
 
@@ -58,7 +62,7 @@ def test_may_set_what_a_machine_may_set(host: Host) -> None:
 
 
 def test_resolves_names_by_the_machines_own_resolver(host: Host) -> None:
-    container = f"shopfleet-molecule-{name_of(host)}"
+    container = f"{LAB}-{name_of(host)}"
     (details,) = json.loads(on_controller("docker", "inspect", container))
     with open("/etc/resolv.conf", encoding="utf-8") as resolv:  # noqa: PTH123
         own = resolv.read()
@@ -66,14 +70,12 @@ def test_resolves_names_by_the_machines_own_resolver(host: Host) -> None:
 
 
 def test_carries_the_labs_label(host: Host) -> None:
-    listed = on_controller(
-        "docker", "ps", "--filter", "label=shopfleet.lab=shopfleet-molecule", "--format", "{{.Names}}"
-    )
-    assert f"shopfleet-molecule-{name_of(host)}" in listed.split()
+    listed = on_controller("docker", "ps", "--filter", f"label=shopfleet.lab={LAB}", "--format", "{{.Names}}")
+    assert f"{LAB}-{name_of(host)}" in listed.split()
 
 
 @pytest.mark.parametrize("file", ["/etc/machine-id", "/etc/ssh/ssh_host_ed25519_key.pub"])
 def test_shares_its_identity_with_no_other_host(host: Host, file: str) -> None:
     own = host.file(file).content_string
     for other in RELEASES.keys() - {name_of(host)}:
-        assert on_controller("docker", "exec", f"shopfleet-molecule-{other}", "cat", file) != own
+        assert on_controller("docker", "exec", f"{LAB}-{other}", "cat", file) != own

@@ -84,8 +84,21 @@ def ask_docker(lab: str) -> Docker:
         return Docker()
     images = run("docker", "image", "ls", "--format", "{{.Repository}}") or ""
     ports = run("docker", "ps", "--filter", f"label=shopfleet.lab={lab}", "--format", "{{.Ports}}") or ""
-    volumes = run("docker", "volume", "ls", "--quiet", "--filter", f"name=^{lab}-.*-data$") or ""
-    return Docker(True, root, frozenset(images.split()), ports, bool(volumes))
+    volumes = run("docker", "volume", "ls", "--quiet", "--filter", f"name=^{lab}-") or ""
+    return Docker(True, root, frozenset(images.split()), ports, holds_data(lab, volumes.split()))
+
+
+def holds_data(lab: str, volumes: Iterable[str]) -> bool:
+    """Tell a lab's data from that of a lab whose name begins alike, such as those of Molecule's scenarios.
+
+    Args:
+        lab: Name of the lab.
+        volumes: Names of volumes.
+
+    Returns:
+        Whether one of them is a disk of the lab's hosts, whose names hold no dash.
+    """
+    return any(re.fullmatch(rf"{re.escape(lab)}-[^-]+-data", volume) for volume in volumes)
 
 
 def read_settings(path: Path, environment: Mapping[str, str]) -> dict[str, str]:

@@ -6,8 +6,10 @@ import http.client
 import json
 import os
 import shutil
+import ssl
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 PORT = 8080
@@ -30,14 +32,20 @@ def main() -> int:
 
 
 def _healthcheck() -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=2)
     try:
-        connection.request("GET", "/healthz")
-        return 0 if connection.getresponse().status == http.HTTPStatus.OK else 1
+        with closing(_own_server()) as connection:
+            connection.request("GET", "/healthz")
+            return 0 if connection.getresponse().status == http.HTTPStatus.OK else 1
     except OSError as error:
         return _fail(f"Not alive: {error}.")
-    finally:
-        connection.close()
+
+
+def _own_server() -> http.client.HTTPConnection:
+    certificate = os.environ.get("SHOP_CERTIFICATE")
+    if not certificate:
+        return http.client.HTTPConnection("127.0.0.1", PORT, timeout=2)
+    context = ssl.create_default_context(cafile=Path(certificate).with_name("ca.pem"))
+    return http.client.HTTPSConnection("127.0.0.1", PORT, timeout=2, context=context)
 
 
 def _migrate(seed: Path | None) -> int:

@@ -18,6 +18,7 @@ GRACE_SECONDS = 8
 
 def serve() -> None:
     """Serve on all addresses until a signal ends it."""
+    certificate = wsgi.settings.certificate
     Granian(
         "shop_api.wsgi:app",
         address="0.0.0.0",  # noqa: S104  in a container of its own
@@ -25,6 +26,8 @@ def serve() -> None:
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=KEEP_ALIVE_SECONDS * 1000),
+        ssl_cert=certificate,
+        ssl_key=certificate and certificate.with_name(f"{certificate.name}.key"),
         workers=wsgi.settings.workers,
         blocking_threads=wsgi.settings.threads,
         workers_kill_timeout=GRACE_SECONDS,

@@ -79,6 +79,8 @@ class ServerSettings(_Base):
 
     workers: int = Field(default=2, ge=1, le=64)
     threads: int = Field(default=4, ge=1, le=64)
+    certificate: FilePath | None = None
+    """What is shown to clients, which are then spoken to by TLS only. Its key is the file beside it, `….key`."""
 
 
 class ImportSettings(_Base):
