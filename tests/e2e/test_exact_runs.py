@@ -47,7 +47,7 @@ def words() -> dict[str, str]:
 def settings(lab: Lab, words: dict[str, str]) -> list[Setting]:
     """Ten settings across the services. Each is deployed on top of those before it."""
     services = yaml.safe_load(_SERVICES.read_text())["catalogue_services"]
-    services["mysql"]["memory"] = "800m"
+    services["mysql"]["pids"] = 257
     money = {"catalogue_currency": "CHF", "catalogue_logins_per_minute": 29}
     return [
         Setting(money, WEB | {"admin"}, limit="web1"),
