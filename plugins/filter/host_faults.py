@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface, ip_network
+from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
 # Label of the containers that role service makes, and prefix of their networks.
@@ -20,7 +20,6 @@ _WILDCARDS = {"0.0.0.0", "::"}  # noqa: S104  what is compared is no address to 
 _DOCKER_BRIDGE = re.compile(r"docker0|br-[0-9a-f]{12}")
 
 Look = Mapping[str, Any]
-Network = IPv4Network | IPv6Network
 
 
 def host_faults(
@@ -299,12 +298,8 @@ def _network_faults(look: Look, own: Sequence[Mapping[str, Any]], wanted: Sequen
             yield f"it reaches {network} through {interface}, and Docker would hide that: {remedy}"
     for found in docker["networks"]:
         for subnet in found["subnets"]:
-            if found["name"] != "bridge" and _overlap(ip_network(subnet), bridge):
+            if found["name"] != "bridge" and ip_network(subnet).overlaps(bridge):
                 yield f"its Docker network {found['name']} ({subnet}) overlaps {bridge}, meant for docker0: {remedy}"
-
-
-def _overlap(one: Network, other: Network) -> bool:
-    return isinstance(one, type(other)) and one.overlaps(other)
 
 
 def fault_report(faults: Mapping[str, Sequence[str]]) -> str:

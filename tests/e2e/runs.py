@@ -16,6 +16,15 @@ from lab import ROOT
 # Seconds after which a run is taken to hang.
 _PATIENCE = 900
 
+# What puts into force what another task has written is no news after that, and check mode does not name it.
+CAUSES = {
+    "firewall : Load the rules on trial": "firewall : Write the rules and what loads them",
+    "firewall : Confirm the rules over a new connection": "firewall : Write the rules and what loads them",
+    "firewall : Load the rules at boot, too": "firewall : Write the rules and what loads them",
+    "harden_ssh : Put them in force": "harden_ssh : Write the settings",
+    "harden_kernel : Set the kernel parameters": "harden_kernel : Write the parameters",
+}
+
 
 @dataclass(frozen=True)
 class Change:
@@ -100,3 +109,21 @@ class Run:
 
     def _lines(self) -> Iterator[dict[str, str]]:
         yield from map(json.loads, self._record.read_text().rpartition("\n")[0].splitlines())
+
+
+def differences(foretold: set[Change], done: set[Change]) -> set[Change]:
+    """Compare what check mode said with what was done then.
+
+    Args:
+        foretold: What check mode said.
+        done: What was done.
+
+    Returns:
+        What was said and not done, or done and neither said nor just the effect of something that was.
+    """
+    causes = {(change.host, change.task) for change in foretold}
+    return {
+        change
+        for change in foretold ^ done
+        if change in foretold or (change.host, CAUSES.get(change.task)) not in causes
+    }

@@ -1,4 +1,4 @@
-"""Hosts that people have worked on: what a deploy can put right it does, and the rest it tells before it changes anything."""
+"""Hosts that people have worked on: a deploy puts right what it can, and tells the rest before it changes anything."""
 
 from __future__ import annotations
 

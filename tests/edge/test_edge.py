@@ -60,6 +60,12 @@ def test_a_servers_own_security_headers_do_not_count(edge: Edge, server: Recorde
     assert get(edge).headers["Content-Security-Policy"] == HEADERS["Content-Security-Policy"]
 
 
+def test_a_shop_web_server_cannot_set_the_admins_cookies(edge: Edge, server: Recorder) -> None:
+    server.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nSet-Cookie: shopfleet_admin=planted; Path=/admin\r\n\r\n"
+    assert "Set-Cookie" not in requests.get(edge.url, timeout=10).headers
+    assert "planted" in requests.get(f"{edge.url}/admin/", timeout=10).headers["Set-Cookie"]
+
+
 def test_what_the_outside_says_of_itself_is_not_believed(edge: Edge, server: Recorder) -> None:
     lies = {
         "X-Forwarded-For": "203.0.113.9",

@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = ROOT / "molecule" / "harden"
-KEY = ROOT / ".fleet/molecule" / os.environ.get("MOLECULE_LAB", "shopfleet-molecule") / "id_ed25519"
 SSH_SETTINGS = "/etc/ssh/sshd_config.d/00-shopfleet.conf"
 SYSCTL = "/etc/sysctl.d/zz-shopfleet.conf"
 
 
-def log_in(address: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Open a connection of its own, past those that are kept open."""
+def log_in(variables: Mapping[str, str], *options: str) -> subprocess.CompletedProcess[str]:
+    """Open a connection of its own to a host, past those that are kept open.
+
+    Args:
+        variables: The host's variables.
+        options: Further settings of ssh.
+
+    Returns:
+        What came of it; "in" is written on success.
+    """
     plain = ["ControlPath=none", "BatchMode=yes", "IdentitiesOnly=yes", "StrictHostKeyChecking=no"]
     settings = [*plain, "UserKnownHostsFile=/dev/null", *options]
     arguments = [argument for setting in settings for argument in ("-o", setting)]
     return subprocess.run(
-        ["ssh", *arguments, "-i", str(KEY), f"root@{address}", "echo in"],
+        [
+            "ssh",
+            *arguments,
+            "-i",
+            variables["ansible_ssh_private_key_file"],
+            f"root@{variables['ansible_host']}",
+            "echo in",
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -28,7 +43,15 @@ def log_in(address: str, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def converge(host: str, *settings: str) -> subprocess.CompletedProcess[str]:
-    """Run the roles again on one host with other settings."""
+    """Run the roles again on one host with other settings.
+
+    Args:
+        host: The host's name.
+        settings: As `name=value` or as JSON.
+
+    Returns:
+        What came of it.
+    """
     extra = [argument for setting in settings for argument in ("-e", setting)]
     return subprocess.run(
         ["ansible-playbook", str(SCENARIO / "converge.yml"), "--limit", host, *extra],

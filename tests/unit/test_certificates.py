@@ -320,11 +320,17 @@ def test_a_container_of_a_service_with_a_certificate_has_one_for_its_addresses()
 def test_a_port_that_is_published_over_ipv6_too_is_named_by_both_addresses() -> None:
     both = {"address": "203.0.113.1", "address6": "2001:db8::11"}
     placed = [
-        {"name": "mysql", "service": "mysql", "host": host, "ports": {"mysql": {"address": address}, "http": both}}
+        {
+            "name": "mysql",
+            "service": "mysql",
+            "host": host,
+            "server": f"mysql-{host}",
+            "ports": {"mysql": {"address": address}, "http": both},
+        }
         for host, address in (("db1", "198.51.100.1"), ("db2", "198.51.100.2"))
     ]
     names = [entry["names"] for entry in derived.certificates(placed, SERVICES)]
-    assert names[0] == ["mysql", "127.0.0.1", "198.51.100.1", "203.0.113.1", "2001:db8::11"]
+    assert names[0] == ["mysql-db1", "127.0.0.1", "198.51.100.1", "203.0.113.1", "2001:db8::11"]
     assert derived.published_addresses(placed, "mysql", "http") == ["203.0.113.1", "2001:db8::11"]
 
 

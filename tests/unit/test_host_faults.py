@@ -125,6 +125,14 @@ def test_a_bare_host_has_no_faults(look: dict[str, Any]) -> None:
     look["interfaces"].pop("br-shop-1")
     look["routes"] = look["routes"][:2]
     assert faults(look) == []
+    elsewhere = NEEDS | {"docker_root": "/srv/docker"}
+    assert judge.host_faults(look, "web1", PLACED, SERVICES, elsewhere) == []
+
+
+def test_a_stopped_docker_leaves_its_bridges_and_that_is_no_fault(look: dict[str, Any]) -> None:
+    look["docker"] |= {"state": "stopped", "networks": []}
+    look["listening"] = []
+    assert faults(look) == []
 
 
 @pytest.mark.parametrize(
@@ -224,6 +232,13 @@ def test_who_is_dialled_lies_behind_the_internal_interface(
     assert sentence in fault
 
 
+def test_services_of_one_host_dial_each_other_over_no_interface(look: dict[str, Any]) -> None:
+    placed = copy.deepcopy(PLACED)
+    placed[1]["ports"]["http"]["clients"] = ["shop"]
+    look["routes"][:2] = []
+    assert judge.host_faults(look, "web1", placed, SERVICES, NEEDS) == []
+
+
 def test_a_container_made_by_hand_with_one_of_our_names_is_not_replaced(look: dict[str, Any]) -> None:
     look["docker"]["containers"][1] = container("shop-2", state="exited")
     (fault,) = faults(look)
@@ -240,6 +255,14 @@ def test_a_container_of_ours_that_somebody_paused_is_told(look: dict[str, Any]) 
 def test_a_port_in_use_is_told_with_who_uses_it(look: dict[str, Any], address: str) -> None:
     look["listening"].append(listener(address, 8082, "nginx"))
     assert faults(look) == ["port 8082 of 198.51.100.12, which shop-2 is to have, is taken by nginx: stop that there"]
+
+
+def test_a_port_is_published_by_ipv6_too(look: dict[str, Any]) -> None:
+    placed = copy.deepcopy(PLACED)
+    placed[1]["ports"]["http"]["address6"] = "2001:db8::12"
+    look["listening"].append(listener("2001:db8::12", 8081, "nginx"))
+    (fault,) = judge.host_faults(look, "web1", placed, SERVICES, NEEDS)
+    assert "port 8081 of 2001:db8::12, which shop-1 is to have, is taken by nginx" in fault
 
 
 def test_a_port_in_use_on_another_address_is_nobodys_business(look: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from plugin import ROOT
 
 # What Ansible and Jinja set themselves.
 MAGIC = re.compile(
-    "ansible_.*|inventory_(hostname|dir)|groups|hostvars|item|omit|role_path|playbook_dir|lookup|query|range|dict|loop"
+    "ansible_.*|inventory_(hostname|dir)|groups|hostvars|item|omit|role_path|playbook_dir|lookup|query|range|dict|loop|now"
 )
 
 

@@ -179,7 +179,7 @@ def test_a_fault_is_recorded_and_nothing_of_it_is_shown(fleet: Fleet, stand_in: 
         assert page.one("main").text == "Something went wrong The page could not be made. The fault has been recorded."
         assert not any(text in browser.response.text for text in ("login-throttle", ".php", "Exception", "/srv", "#0"))
         assert "shopfleet_admin" not in browser.session.cookies
-        (fault,) = [line for line in web.log_lines() if line["message"] == "fault"]
+        (fault,) = [line for line in web.log_lines() if line.get("message") == "fault"]
         assert fault["level"] == "error"
         assert "login-throttle" in fault["reason"]
         assert PASSWORD not in str(fault)

@@ -18,7 +18,7 @@ def test_settings_that_would_shut_the_operator_out_are_taken_back(host: Host, va
     run = converge(variables["inventory_hostname"], '{"harden_ssh_settings": {"DenyUsers": "root"}}')
     assert run.returncode != 0
     assert "The ssh settings were taken back: a new login was refused" in " ".join(run.stdout.split())
-    assert log_in(variables["ansible_host"]).stdout == "in\n"
+    assert log_in(variables).stdout == "in\n"
     assert host.file(SSH_SETTINGS).content_string == before
     assert host.file("/etc/ssh/sshd_config.d").listdir() == ["00-shopfleet.conf"]
 
@@ -31,7 +31,7 @@ def test_what_is_switched_off_is_taken_back(host: Host, variables: dict[str, str
         assert run.returncode == 0, run.stdout
         for file in (SSH_SETTINGS, SYSCTL, "/etc/apt/apt.conf.d/52shopfleet-updates"):
             assert not host.file(file).exists
-        offered = log_in(variables["ansible_host"], "PreferredAuthentications=none").stderr
+        offered = log_in(variables, "PreferredAuthentications=none").stderr
         assert "Permission denied (publickey,password)." in offered
     finally:
         assert converge(name).returncode == 0

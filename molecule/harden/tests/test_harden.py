@@ -18,8 +18,8 @@ def variables(host: Host) -> dict[str, str]:
 
 
 def test_a_key_opens_the_host_and_nothing_else_is_accepted(variables: dict[str, str]) -> None:
-    assert log_in(variables["ansible_host"]).stdout == "in\n"
-    refused = log_in(variables["ansible_host"], "PreferredAuthentications=none")
+    assert log_in(variables).stdout == "in\n"
+    refused = log_in(variables, "PreferredAuthentications=none")
     assert "Permission denied (publickey)." in refused.stderr
 
 
@@ -31,7 +31,7 @@ def test_root_has_no_password(host: Host) -> None:
     "old", ["KexAlgorithms=ecdh-sha2-nistp256,diffie-hellman-group14-sha256", "Ciphers=aes128-ctr,aes256-ctr"]
 )
 def test_algorithms_of_yesterday_are_refused(variables: dict[str, str], old: str) -> None:
-    assert "no matching" in log_in(variables["ansible_host"], old).stderr
+    assert "no matching" in log_in(variables, old).stderr
 
 
 def test_the_operators_agent_and_display_stay_with_the_operator(host: Host) -> None:
