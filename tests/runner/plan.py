@@ -76,6 +76,7 @@ def jobs(lanes: Mapping[str, Mapping[str, Any]], root: Path = ROOT) -> list[Job]
         parts = entry.get("parts", [""])
         if isinstance(parts, str):
             parts = sorted(path.parent.name for path in root.glob(parts))
+            parts.sort(key=lambda part: part not in entry.get("longest", []))
         conditions = {key: tuple(entry.get(key, [])) for key in ("needs", "after")}
         found += [Job(lane, part, **conditions) for part in parts]
     return found

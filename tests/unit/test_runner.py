@@ -96,6 +96,12 @@ def test_every_scenario_and_every_test_over_http_is_a_part_of_a_lane() -> None:
     assert {path.parent.relative_to(ROOT / "tests").parts[0] for path in ROOT.glob("tests/**/test_*.py")} == named
 
 
+def test_scenarios_that_take_longest_are_started_first() -> None:
+    longest = LANES["lanes"]["roles"]["longest"]
+    parts = [job.part for job in EVERY if job.lane == "roles"]
+    assert set(parts[: len(longest)]) == set(longest)
+
+
 def test_what_is_asked_for_runs_with_what_it_needs_and_nothing_else() -> None:
     def names(*asked: str) -> list[str]:
         return [job.name for job in plan.choose(EVERY, asked)]
