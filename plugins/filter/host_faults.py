@@ -65,15 +65,18 @@ def host_faults(
 
 def _no_look(look: Look) -> str:
     """Say why nothing is known of the host."""
-    reason = " ".join(str(look.get("msg") or "").split())
+    reason = " ".join(str(look.get("msg") or "").removeprefix("Task failed: ").split())
     told = " ".join([reason, *(str(look.get(key) or "") for key in ("module_stderr", "module_stdout"))])
+    # mitogen adds the command, which is long and says nothing
+    reason, _, _ = reason.partition(" Command was: ")
+    # before the rest, because mitogen calls a host without Python unreachable
+    if re.search(r"interpreter|python[\d.]*:? (not found|No such file)|No such file or directory: '\S*python", told):
+        return f"its Python does not start: install python3, or correct ansible_python_interpreter. It said: {reason}"
     if look.get("unreachable"):
         remedy = "see that it is up, and that ansible_host, ansible_user, ansible_port and the key are right"
         return f"ssh does not get in: {remedy}. What it said: {reason}"
     if re.search(r"sudo|become|privilege", told, re.IGNORECASE):
         return f"Ansible cannot become root: let its account use sudo, or connect as root. What was said: {reason}"
-    if re.search(r"interpreter|python\S*: (not found|No such file)", told):
-        return f"its Python does not start: install python3, or correct ansible_python_interpreter. It said: {reason}"
     return f"it cannot be looked at: {reason}"
 
 
@@ -148,7 +151,7 @@ def _package_faults(look: Look) -> Iterator[str]:
 
 
 def _docker_faults(look: Look, root: str) -> Iterator[str]:
-    packages = [name for name in DOCKER_PACKAGES if name in look["ansible_facts"]["packages"]]
+    packages = [name for name in DOCKER_PACKAGES if name in look["packages"]]
     places = look["docker"]["elsewhere"]
     if packages or places:
         if packages:

@@ -1,4 +1,4 @@
-"""Ansible module that takes one look at a host and changes nothing.
+"""Ansible module that surveys a host and changes nothing.
 
 One run answers what otherwise takes a dozen modules: what a host is, what it has room for, who uses its ports, and
 what its Docker holds. Judging it is left to filters on the controller, which cost nothing on the host.
@@ -23,7 +23,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
 module: host_survey
-short_description: Take one look at a host
+short_description: Survey a host
 description:
   - Reads what a deploy needs to know of a host before it changes anything, and changes nothing itself.
   - Needs Python's standard library and iproute2. Docker may be absent or stopped; it is not started by being looked at.
@@ -101,8 +101,8 @@ unfinished:
   description: Packages that dpkg was interrupted at.
   returned: always
   type: list
-ansible_facts:
-  description: I(packages) that are installed, as M(ansible.builtin.package_facts) returns them.
+packages:
+  description: Versions of the installed Debian packages by name.
   returned: always
   type: dict
 """
@@ -347,31 +347,24 @@ def _read_stopped(docker: dict[str, Any]) -> None:
         )
 
 
-def read_packages(status: str) -> tuple[dict[str, list[dict[str, str]]], list[str]]:
+def read_packages(status: str) -> tuple[dict[str, str], list[str]]:
     """Read which packages are installed, and which only half.
 
     Args:
         status: Text of dpkg's database.
 
     Returns:
-        The installed ones as Ansible's facts have them, and the names of those that dpkg was interrupted at.
+        Versions of the installed ones by name, and the names of those that dpkg was interrupted at.
     """
-    installed: dict[str, list[dict[str, str]]] = {}
+    installed = {}
     unfinished = []
     for paragraph in status.split("\n\n"):
-        fields = dict(re.findall(r"^(Package|Status|Version|Architecture): (.*)$", paragraph, re.MULTILINE))
+        fields = dict(re.findall(r"^(Package|Status|Version): (.*)$", paragraph, re.MULTILINE))
         if "Package" not in fields:
             continue
         _, _, state = fields["Status"].partition(" ")
         if state == "ok installed":
-            installed.setdefault(fields["Package"], []).append(
-                {
-                    "name": fields["Package"],
-                    "version": fields["Version"],
-                    "arch": fields["Architecture"],
-                    "source": "apt",
-                }
-            )
+            installed[fields["Package"]] = fields["Version"]
         elif state not in _FINISHED:
             unfinished.append(fields["Package"])
     return installed, unfinished
@@ -409,7 +402,7 @@ def main() -> None:
         listening=read_listening(),
         docker=read_docker(),
         unfinished=unfinished,
-        ansible_facts={"packages": packages},
+        packages=packages,
     )
 
 

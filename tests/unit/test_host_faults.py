@@ -14,7 +14,7 @@ from plugin import ROOT, load
 
 judge = load("filter/host_faults.py")
 topology = load("filter/topology.py")
-look_module = load("modules/host_survey.py")
+survey = load("modules/host_survey.py")
 
 SERVICES = {
     "front": {
@@ -105,7 +105,7 @@ def look() -> dict[str, Any]:
             ],
         },
         "unfinished": [],
-        "ansible_facts": {"packages": {"docker.io": [{}]}},
+        "packages": {"docker.io": "20.10"},
     }
 
 
@@ -120,7 +120,7 @@ def test_a_host_that_a_deploy_can_work_with_has_no_faults(look: dict[str, Any]) 
 
 def test_a_bare_host_has_no_faults(look: dict[str, Any]) -> None:
     look["docker"] = {"state": "absent", "root": "/var/lib/docker", "elsewhere": [], "containers": [], "networks": []}
-    look["ansible_facts"]["packages"] = {}
+    look["packages"] = {}
     look["listening"] = []
     look["interfaces"].pop("br-shop-1")
     look["routes"] = look["routes"][:2]
@@ -148,7 +148,7 @@ def test_a_stopped_docker_leaves_its_bridges_and_that_is_no_fault(look: dict[str
             "dpkg was interrupted at libc6, bash: finish that with: dpkg --configure -a",
         ),
         (
-            {"ansible_facts.packages": {"docker-ce": [{}], "containerd.io": [{}]}},
+            {"packages": {"docker-ce": "5:28", "containerd.io": "2"}},
             "not Debian's (containerd.io, docker-ce), and two get in each other's way: move away what runs in it and "
             "type there: apt-get purge containerd.io docker-ce",
         ),
@@ -332,6 +332,13 @@ def test_a_bridge_with_one_of_our_names_is_told(look: dict[str, Any]) -> None:
         ({"unreachable": True, "msg": "Connection refused."}, "ssh does not get in"),
         ({"failed": True, "msg": "Missing sudo password"}, "Ansible cannot become root: let its account use sudo"),
         ({"msg": "The module interpreter '/usr/bin/python3' was not found."}, "its Python does not start: install"),
+        (
+            {
+                "unreachable": True,
+                "msg": "Child start failed: [Errno 2] No such file or directory: '/usr/bin/python3'. Command was: zzz",
+            },
+            "It said: Child start failed: [Errno 2] No such file or directory: '/usr/bin/python3'.",
+        ),
         ({"msg": "the program ip is missing: install iproute2"}, "looked at: the program ip is missing: install"),
     ],
 )
@@ -360,7 +367,7 @@ def test_the_module_looks_at_this_machine_and_says_what_it_documents() -> None:
     assert look["directories"]["/etc"]["free"] > 0
     assert set(look["directories"]["/absent/folder"]) == {"device", "free", "free_inodes", "read_only"}
     assert look["memory"] > 1 << 28
-    documented = {line.rstrip(":") for line in look_module.RETURN.splitlines() if line.strip() and line[0] != " "}
+    documented = {line.rstrip(":") for line in survey.RETURN.splitlines() if line.strip() and line[0] != " "}
     assert set(look) - {"changed", "invocation"} == documented
 
 
@@ -374,8 +381,8 @@ def test_installed_packages_are_told_from_those_that_were_removed_or_interrupted
             ("torn", "install ok half-configured", "3.0"),
         ]
     )
-    installed, unfinished = look_module.read_packages(status + "\n")
-    assert {name: entries[0]["version"] for name, entries in installed.items()} == {"bash": "5.2-1", "held": "1.0"}
+    installed, unfinished = survey.read_packages(status + "\n")
+    assert installed == {"bash": "5.2-1", "held": "1.0"}
     assert unfinished == ["torn"]
 
 
@@ -389,4 +396,4 @@ def test_installed_packages_are_told_from_those_that_were_removed_or_interrupted
     ],
 )
 def test_addresses_are_read_as_the_kernel_writes_them(written: str, address: str) -> None:
-    assert look_module._address(written) == address
+    assert survey._address(written) == address
