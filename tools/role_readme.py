@@ -78,7 +78,7 @@ def readme(role: Path) -> str:
     specs = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"]
     lines = [f"# {role.name}"]
     for entry, spec in specs.items():
-        if entry != "main":
+        if entry not in ("main", "settings"):
             lines += ["", f"## tasks_from: {entry}"]
         lines += ["", _plain(spec["short_description"]) + "."]
         lines += ["", *(f"- {_plain(sentence)}" for sentence in spec.get("description", []))]

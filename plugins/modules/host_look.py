@@ -144,11 +144,13 @@ def look_at_container(container: dict[str, Any]) -> str:
     """Return a digest of all that may not change about a container behind the back of a deployment."""
     mounts = sorted(container["Mounts"], key=lambda mount: str(mount["Destination"]))
     networks = container["NetworkSettings"]["Networks"]
+    host = container["HostConfig"].items()
     seen = {
         # All that a container was made with is as immutable as its id; limits are not.
         "id": container["Id"],
         "name": container["Name"],
-        "host": container["HostConfig"],
+        # Docker tells the limits of files and core dumps now in this order, now in that.
+        "host": {key: sorted(value, key=json.dumps) if isinstance(value, list) else value for key, value in host},
         "mounts": mounts,
         "networks": {name: network["NetworkID"] for name, network in networks.items()},
         "read": look_at_files([mount["Source"] for mount in mounts if not mount["RW"]]),
