@@ -196,6 +196,10 @@ class Engine:
             elif failed:
                 self._tell(results, Result(job, "not run", note=f"{', '.join(failed)} did not pass"))
             elif not waits and len(self._running) < self._places:
+                beside = [entry.job for entry in self._running]
+                if beside and any(other.alone for other in (job, *beside)):
+                    # What comes later would keep it waiting for ever.
+                    return
                 self._running.append(self._launch(job, cwd))
 
     def _launch(self, job: Job, cwd: Path) -> Running:

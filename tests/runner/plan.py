@@ -31,12 +31,14 @@ class Job:
         part: What of it, or nothing.
         needs: Lanes that are run first in any case.
         after: Lanes that are waited for when they run, too.
+        alone: Whether nothing else runs beside it.
     """
 
     lane: str
     part: str = ""
     needs: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    alone: bool = False
 
     @property
     def name(self) -> str:
@@ -78,7 +80,7 @@ def jobs(lanes: Mapping[str, Mapping[str, Any]], root: Path = ROOT) -> list[Job]
             parts = sorted(path.parent.name for path in root.glob(parts))
             parts.sort(key=lambda part: part not in entry.get("longest", []))
         conditions = {key: tuple(entry.get(key, [])) for key in ("needs", "after")}
-        found += [Job(lane, part, **conditions) for part in parts]
+        found += [Job(lane, part, **conditions, alone=entry.get("alone", False)) for part in parts]
     return found
 
 

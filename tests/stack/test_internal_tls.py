@@ -17,8 +17,19 @@ import pytest
 import requests
 from edge import Edge
 from full_stack import OWN_CERTIFICATE, TARGET_PORT, FullStack
-from shop_stack import AS_HAPROXY, CERTIFICATE, HARDENED, KEY_HEADER, OWN_KEYS, docker, issue, wait_until, write_files
-from web_stack import Browser, WebContainer, ask, rows, web_secrets
+from shop_stack import (
+    AS_HAPROXY,
+    CERTIFICATE,
+    HAPROXY_KEYS,
+    HARDENED,
+    KEY_HEADER,
+    OWN_KEYS,
+    docker,
+    issue,
+    wait_until,
+    write_files,
+)
+from web_stack import Browser, WebContainer, rows, web_secrets
 
 DOORS = {
     **{name: (name, TARGET_PORT) for name in ("web-1", "web-2", "web-3", "admin", "api", "admin-api")},
@@ -163,9 +174,12 @@ def test_the_shop_is_served_and_changed(tls_stack: FullStack) -> None:
 
 
 def test_every_server_is_looked_after_by_tls(tls_stack: FullStack) -> None:
-    found = lines(tls_stack.address("haproxy"))
-    looked_at = {name: line["check_status"] for (_, name), line in found.items() if line["check_status"]}
-    assert looked_at == dict.fromkeys(["web-1", "web-2", "web-3", "admin", "api", "admin-api"], "L7OK")
+    def looked_at() -> dict[str, str]:
+        found = lines(tls_stack.address("haproxy"))
+        return {name: line["check_status"] for (_, name), line in found.items() if line["check_status"]}
+
+    names = ["web-1", "web-2", "web-3", "admin", "api", "admin-api"]
+    wait_until(lambda: looked_at() == dict.fromkeys(names, "L7OK"), 60, "every server has been looked at")
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -199,8 +213,9 @@ def test_a_container_looks_after_itself_by_tls(tls_stack: FullStack, name: str) 
 def test_a_web_server_tells_its_metrics_and_reaches_its_apis(tls_stack: FullStack) -> None:
     admin = tls_stack.webs["admin"]
     ca = str(tls_stack.directory / "admin-with-certificate" / "ca.pem")
-    assert "apache_workers" in ask("GET", f"{admin.url}/metrics", verify=ca).text
-    assert ask("GET", f"{admin.url}/readyz", verify=ca).json()["checks"] == {"api": "ok", "admin_api": "ok"}
+    ask = partial(requests.get, headers={KEY_HEADER: HAPROXY_KEYS["admin"]}, verify=ca, timeout=10)
+    assert "apache_workers" in ask(f"{admin.url}/metrics").text
+    assert ask(f"{admin.url}/readyz").json()["checks"] == {"api": "ok", "admin_api": "ok"}
 
 
 def test_a_worker_keeps_its_connection_from_page_to_page(tls_stack: FullStack) -> None:
@@ -209,7 +224,7 @@ def test_a_worker_keeps_its_connection_from_page_to_page(tls_stack: FullStack) -
 
     ca = str(tls_stack.directory / "web-1-with-certificate" / "ca.pem")
     with requests.Session() as session:
-        session.headers.update(AS_HAPROXY)
+        session.headers[KEY_HEADER] = HAPROXY_KEYS["web"]
         pages = f"{tls_stack.webs['web-1'].url}/?q=none-"
         session.get(f"{pages}0", verify=ca, timeout=10)
         connections, asked = total("conn_tot"), total("req_tot")

@@ -149,6 +149,18 @@ def test_no_more_run_than_there_are_places(script: Script, tmp_path: Path, scree
     assert set(verdicts(results).values()) == {"passed"}
 
 
+@pytest.mark.parametrize("order", [("shy", "bold", "last"), ("bold", "shy", "last")])
+def test_nothing_runs_beside_what_runs_alone(
+    two_places: Engine, script: Script, tmp_path: Path, order: tuple[str, ...]
+) -> None:
+    for lane in order:
+        script(lane, f"echo begin {lane} >> order", "sleep 0.5", f"echo end {lane} >> order")
+    jobs = [Job(lane, alone=lane == "shy") for lane in order]
+    assert set(verdicts(two_places.run(jobs, tmp_path)).values()) == {"passed"}
+    told = (tmp_path / "order").read_text().split("\n")
+    assert told[told.index("begin shy") + 1] == "end shy"
+
+
 def test_what_stands_on_something_waits_for_it(two_places: Engine, script: Script, tmp_path: Path) -> None:
     script("base", "sleep 0.3", "touch made")
     script("top", "[ -e made ]")
