@@ -330,8 +330,8 @@ def test_poisoned_keys(
 ) -> None:
     path = item_path(name)
     assert admin.put(name, quantity=0, price="1").status == 201
-    read.get(path)
     question = f"item:{hashlib.sha256(name.encode()).hexdigest()}"
+    wait_until(lambda: read.get(path).cache == "hit", 20, "the item is cached")
     assert redis_client.exists(ENTRY + question)
     quantity = 0
     for key in (STATE, INTENTS, LEASE + question, ENTRY + question):
