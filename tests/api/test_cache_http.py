@@ -132,7 +132,7 @@ def test_redis_stopped(stack: Stack, read: Client, admin: Client, name: str) -> 
                 reply = client.item(name)
                 assert (reply.json["quantity"], reply.cache) == (quantity, "bypass")
         assert read.get("/readyz").json["dependencies"] == {"mysql": "ok", "redis": "unavailable"}
-        assert max(timed_get(read, "/items")[1] for _ in range(5)) < 2
+        assert max(timed_get(read, "/items")[1] for _ in range(5)) < 5
     admin.put(name, quantity=9)
     assert read.item(name).json["quantity"] == read.fresh().item(name).json["quantity"] == 9
     settled(read)
@@ -151,7 +151,7 @@ def test_redis_frozen(stack: Stack, read: Client, admin: Client, name: str) -> N
                 assert (reply.json["quantity"], reply.cache) == (quantity, "bypass")
         times = [timed_get(read, "/items") for _ in range(20)]
         assert {cache for cache, _ in times} == {"bypass"}
-        assert max(seconds for _, seconds in times) < 2
+        assert max(seconds for _, seconds in times) < 5
     for _ in range(10):
         assert read.fresh().item(name).json["quantity"] == 4
     settled(read)
