@@ -230,6 +230,7 @@ class Stack:
         self.redis_port = free_port()
         self.secrets = directory
         self._containers: list[str] = []
+        self._apis: list[str] = []
         self.subnet = ""
         # The last number of the addresses that are fixed.
         self.hosts = {"mysql": 10, "redis": 11}
@@ -374,6 +375,7 @@ class Stack:
             more["PYTHONPATH"] = "/variant"
         user = "api" if mode == "read" else "admin_api"
         self._run(name, [*options, *self.environment(user, SHOP_MODE=mode, **more)], [])
+        self._apis.append(name)
         client = Client(port)
         wait_until(lambda: self._alive(client), 20, f"{name} answers")
         return client
@@ -427,3 +429,12 @@ class Stack:
         """Return a container's log lines."""
         done = subprocess.run(["docker", "logs", self.container(name)], capture_output=True, text=True, check=True)
         return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def warnings(self, since: float) -> list[str]:
+        """Return what the APIs have warned of since a Unix time, each line begun with its container."""
+        lines = []
+        for name in self._apis:
+            command = ["docker", "logs", "--since", str(since), self.container(name)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            lines += [f"{name}: {line}" for line in done.stdout.splitlines() if '"level": "info"' not in line]
+        return lines

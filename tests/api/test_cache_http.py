@@ -1,9 +1,11 @@
 """What the cache promises, over HTTP, on good days and bad ones."""
 
 import http.client
+import secrets
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -211,6 +213,19 @@ def test_mysql_stopped(stack: Stack, read: Client, admin: Client, redis_client: 
     assert admin.put(name, quantity=3).status == 200
     for client in (read, admin, read.fresh()):
         assert client.item(name).json["quantity"] == 3
+
+
+def test_a_restart_of_mysql_fails_no_later_request(stack: Stack, read: Client, admin: Client, name: str) -> None:
+    def ask(turn: int) -> tuple[int, int]:
+        written = admin.fresh().put(f"{name} {turn}", quantity=turn, price="1").status
+        return written, read.fresh().get(f"/items?q={secrets.token_hex(6)}").status
+
+    with ThreadPoolExecutor(16) as pool:
+        # Every connection that the APIs keep is used, and broken by the restart.
+        assert set(pool.map(ask, range(64))) == {(201, 200)}
+        with stopped(stack, "mysql"):
+            pass
+        assert set(pool.map(ask, range(64))) == {(200, 200)}
 
 
 def test_mysql_frozen(stack: Stack, read: Client, admin: Client, name: str) -> None:
