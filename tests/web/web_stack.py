@@ -90,7 +90,7 @@ class WebContainer:
 
     def wait(self) -> None:
         """Wait until it answers."""
-        wait_until(self._alive, 30, f"{self.name} answers")
+        wait_until(self._alive, f"{self.name} answers", 30)
 
     def execute(self, *command: str) -> str:
         """Run a command inside."""
