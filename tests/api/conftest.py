@@ -3,7 +3,7 @@
 import os
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,18 @@ from shop_stack import Client, Stack
 sys.path.insert(0, str(Path(__file__).parents[2] / "app_src/api/src"))
 
 IMAGES = {"api": "SHOP_TEST_API_IMAGE", "mysql": "SHOP_TEST_MYSQL_BASE_IMAGE", "redis": "SHOP_TEST_REDIS_BASE_IMAGE"}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show beside a failure what the APIs warned of meanwhile."""
+    report = yield
+    stack = getattr(item, "funcargs", {}).get("stack")
+    if report.failed and call.when == "call" and stack:
+        report.sections.append(("Warnings of the APIs", "\n".join(stack.warnings(call.start))))
+    return report
 
 
 @pytest.fixture(scope="session")

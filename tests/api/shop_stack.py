@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import jinja2
@@ -43,13 +43,18 @@ CATALOGUE_KEYS = {f"catalogue_{service}_key": key for service, key in OWN_KEYS.i
 KEY_HEADER = "X-Service-Key"
 AS_HAPROXY = {KEY_HEADER: HAPROXY_KEY}
 
+T = TypeVar("T")
+
 # Below the ephemeral ports, so that no connection can take one in the meantime.
 PORTS = range(20000, 32000)
 PORTS_OF_A_SLOT = 3000
+
 VARIANTS = Path(__file__).parent / "variants"
 TMP = "/tmp"  # noqa: S108  in containers of our own
+# How long what has to come is waited for, in seconds. It comes much sooner; a busy machine takes its time.
+PATIENCE = 60.0
 # More than a deployment gives it: what a busy machine takes its time for is not what these tests are about.
-MYSQL_SECONDS = 5
+MYSQL_SECONDS = 30
 HARDENED = ["--read-only", "--tmpfs", TMP, "--tmpfs", "/run", "--cap-drop", "ALL"]
 HARDENED += ["--security-opt", "no-new-privileges", "--memory", "256m", "--pids-limit", "100"]
 
@@ -58,7 +63,7 @@ MYSQLD = (
     " && { [ -d /data/mysql/mysql ] || mysqld --initialize-insecure --user=mysql --datadir=/data/mysql; }"
     " && exec mysqld --user=mysql --datadir=/data/mysql --socket=/tmp/mysql.sock --pid-file=/tmp/mysqld.pid"
     " --mysqlx=OFF --performance-schema=OFF --disable-log-bin --innodb-flush-log-at-trx-commit=0"
-    " --innodb-doublewrite=OFF --innodb-buffer-pool-size=64M"
+    " --innodb-doublewrite=OFF --innodb-buffer-pool-size=64M --skip-name-resolve"
     " --require-secure-transport=ON --ssl-ca=/tls/ca.pem --ssl-cert=/tls/certificate.pem"
     " --ssl-key=/tls/certificate.pem.key"
 )
@@ -105,17 +110,18 @@ def write_files(directory: Path, files: dict[str, str]) -> None:
         (directory / name).chmod(0o444)
 
 
-def wait_until(true: Callable[[], object], seconds: float, what: str) -> None:
-    """Wait until something is true.
+def wait_until(true: Callable[[], T | None], what: str, seconds: float = PATIENCE) -> T:
+    """Wait until something is true, and return it.
 
     Raises:
         AssertionError: it did not become true in time.
     """
     end = time.monotonic() + seconds
-    while not true():
+    while not (found := true()):
         if time.monotonic() > end:
             raise AssertionError(f"not within {seconds} s: {what}")
         time.sleep(0.05)
+    return found
 
 
 @dataclass(frozen=True)
@@ -177,9 +183,9 @@ class Client:
             connection.close()
         if connection is None:
             connection = (
-                http.client.HTTPSConnection("127.0.0.1", self.port, timeout=10, context=self._tls)
+                http.client.HTTPSConnection("127.0.0.1", self.port, timeout=2 * MYSQL_SECONDS, context=self._tls)
                 if self._tls
-                else http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+                else http.client.HTTPConnection("127.0.0.1", self.port, timeout=2 * MYSQL_SECONDS)
             )
             self._local.connection = connection
         try:
@@ -279,6 +285,7 @@ class Stack:
         self.redis_port = free_port()
         self.secrets = directory
         self._containers: list[str] = []
+        self._apis: list[str] = []
         self.subnet = ""
         # The last number of the addresses that are fixed.
         self.hosts = {"mysql": 10, "redis": 11}
@@ -293,7 +300,10 @@ class Stack:
         self._create_network()
         write_files(self.secrets, {"ca.pem": CERTIFICATE.pem(self.ca.certificate)})
         tls = {name: self.certify(name, "127.0.0.1", self.address(name), f"{self.subnet}.1") for name in SERVERS}
-        mysql = ["--user", "0:0", "--tmpfs", TMP, "-v", "/data", *tls["mysql"]]
+        # In memory, and held by Redis too, so that a restart of MySQL finds what it stored.
+        docker("volume", "create", "--opt", "type=tmpfs", "--opt", "device=tmpfs", self.prefix)
+        data = ["--volume", f"{self.prefix}:/data"]
+        mysql = ["--user", "0:0", "--tmpfs", TMP, *data, *tls["mysql"]]
         self._run("mysql", mysql, ["sh", "-c", MYSQLD], entrypoint=True)
         redis = [
             "redis-server",
@@ -308,9 +318,9 @@ class Stack:
             *REDIS_TLS,
         ]
         users = ["--volume", f"{self._redis_users()}:/users.acl:ro"]
-        options = ["--user", "999:999", "-p", f"127.0.0.1:{self.redis_port}:6379", *users, *tls["redis"]]
+        options = ["--user", "999:999", "-p", f"127.0.0.1:{self.redis_port}:6379", *users, *data, *tls["redis"]]
         self._run("redis", options, [*redis, "--maxmemory-policy", "volatile-lru"])
-        wait_until(lambda: self.sql("SELECT 1", check=False) == "1", 180, "MySQL answers")
+        wait_until(lambda: self.sql("SELECT 1", check=False) == "1", "MySQL answers", 180)
         self.sql("CREATE DATABASE shop")
         for account in ACCOUNTS:
             self.sql(f"CREATE USER {account['name']}@'%' IDENTIFIED BY '{self.password}' REQUIRE SSL")
@@ -325,6 +335,7 @@ class Stack:
         if self._containers:
             docker("rm", "--force", "--volumes", *self._containers, check=False)
         docker("network", "rm", self.prefix, check=False)
+        docker("volume", "rm", self.prefix, check=False)
 
     def certify(self, name: str, *names: str, ca: Any = None) -> list[str]:  # noqa: ANN401
         """Issue a certificate, and return the options that mount it on /tls.
@@ -427,8 +438,9 @@ class Stack:
             more["PYTHONPATH"] = "/variant"
         user = "api" if mode == "read" else "admin_api"
         self._run(name, [*options, *self.environment(user, self.folder(name), SHOP_MODE=mode, **more)], [])
+        self._apis.append(name)
         client = Client(port, self.tls)
-        wait_until(lambda: self._alive(client), 60, f"{name} answers")
+        wait_until(lambda: self._alive(client), f"{name} answers")
         return client
 
     @staticmethod
@@ -480,3 +492,12 @@ class Stack:
         """Return a container's log lines."""
         done = subprocess.run(["docker", "logs", self.container(name)], capture_output=True, text=True, check=True)
         return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def warnings(self, since: float) -> list[str]:
+        """Return what the APIs have warned of since a Unix time, each line begun with its container."""
+        lines = []
+        for name in self._apis:
+            command = ["docker", "logs", "--since", str(since), self.container(name)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            lines += [f"{name}: {line}" for line in done.stdout.splitlines() if '"level": "info"' not in line]
+        return lines

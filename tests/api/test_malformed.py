@@ -1,7 +1,7 @@
 """10,000 requests that are not valid to each path that writes: each is refused in good form, and nothing is written."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
@@ -43,13 +43,6 @@ def faults(client: Client, requests: list[Malformed]) -> Counter[str]:
 
 
 @pytest.fixture(scope="module")
-def patient(stack: Stack) -> Iterator[Client]:
-    """An admin API that waits for MySQL longer than usual: how fast the machine is, is not what is asked here."""
-    yield stack.api("patient", "admin", SHOP_MYSQL_TIMEOUT="8")
-    stack.remove("patient")
-
-
-@pytest.fixture(scope="module")
 def generators(stack: Stack) -> dict[str, Callable[[Random], Malformed]]:
     """For each path, what makes its requests; there is something that each of them could hit."""
     admin = stack.admin
@@ -69,11 +62,11 @@ def generators(stack: Stack) -> dict[str, Callable[[Random], Malformed]]:
 
 @pytest.mark.parametrize("path", ["PUT item", "PATCH item", "DELETE item", "POST undo", "POST import", "POST apply"])
 def test_what_is_not_valid_is_refused(
-    stack: Stack, patient: Client, generators: dict[str, Callable[[Random], Malformed]], path: str
+    stack: Stack, admin: Client, generators: dict[str, Callable[[Random], Malformed]], path: str
 ) -> None:
     requests = list(malformed.many(generators[path], NUMBER, seed=3))
     before = state(stack)
-    found = faults(patient, requests)
+    found = faults(admin, requests)
     assert not found, "\n".join(list(found)[:20])
     assert state(stack) == before
     assert len(set(map(str, requests))) > NUMBER // 20

@@ -72,7 +72,7 @@ def test_nothing_accepted_is_dropped(stack: Stack, name: str) -> None:
         ]
         for thread in threads:
             thread.start()
-        wait_until(lambda: len(tally.answered) > 50, 20, "requests are answered")
+        wait_until(lambda: len(tally.answered) > 50, "requests are answered")
         # A lock that somebody else holds makes the writes under way slow ones.
         lock = "BEGIN; SELECT version FROM shop.catalogue_version FOR UPDATE; DO SLEEP(0.7); COMMIT"
         holder = threading.Thread(target=stack.sql, args=(lock,))

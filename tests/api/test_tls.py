@@ -36,8 +36,7 @@ MYSQL = ["mysql", "--host=127.0.0.1", "--skip-column-names", "--batch"]
 
 def ask(stack: Stack, **settings: str) -> tuple[str, str]:
     """Dial MySQL and Redis as the API does, and return what came of it."""
-    patience = {"SHOP_MYSQL_TIMEOUT": "10", "SHOP_REDIS_TIMEOUT_MS": "3000"}
-    options = ["--network", stack.prefix, *stack.environment("api", **patience, **settings)]
+    options = ["--network", stack.prefix, *stack.environment("api", SHOP_REDIS_TIMEOUT_MS="3000", **settings)]
     mysql, redis = docker("run", "--rm", *options, stack.images["api"], "python", "-c", ASK).splitlines()
     return mysql, redis
 

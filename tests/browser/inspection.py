@@ -44,7 +44,7 @@ class Validator:
 
     def wait(self) -> None:
         """Wait until it answers."""
-        wait_until(self._listens, 180, "the HTML checker answers")
+        wait_until(self._listens, "the HTML checker answers", 180)
 
     def stop(self) -> None:
         """End it."""

@@ -40,17 +40,17 @@ def down(*names: str) -> Callable[[FullStack], AbstractContextManager[None]]:
 
     @contextmanager
     def outage(stack: FullStack) -> Iterator[None]:
-        wait_until(lambda: says(stack, 'id="items"'), SETTLED, "the shop shows its items")
+        wait_until(lambda: says(stack, 'id="items"'), "the shop shows its items", SETTLED)
         for name in names:
             stack.halt(name)
         forget(stack)
         try:
-            wait_until(lambda: says(stack, "out of date"), SETTLED, "the shop says that it is behind")
+            wait_until(lambda: says(stack, "out of date"), "the shop says that it is behind", SETTLED)
             yield
         finally:
             for name in names:
                 stack.resume(name)
-            wait_until(lambda: _serves(stack), RESTARTED, "the shop serves again")
+            wait_until(lambda: _serves(stack), "the shop serves again", RESTARTED)
 
     return outage
 
@@ -70,10 +70,10 @@ def empty(stack: FullStack) -> Iterator[None]:
         "DELETE FROM shop.items; UPDATE shop.catalogue_version SET version = version + 1, items = 0, seeded_at = NULL"
     )
     forget(stack)
-    wait_until(lambda: says(stack, "Nothing for sale"), SETTLED, "the shop is empty")
+    wait_until(lambda: says(stack, "Nothing for sale"), "the shop is empty", SETTLED)
     yield
     stack.migrate("--seed", "/seed/items.csv", mounts={SEED.parent: "/seed"})
-    wait_until(lambda: says(stack, 'id="items"'), SETTLED, "the shop shows its items")
+    wait_until(lambda: says(stack, 'id="items"'), "the shop shows its items", SETTLED)
 
 
 OUTAGES = {"": all_well, "mysql": down("mysql"), "apis": down("api", "admin-api"), "empty": empty}

@@ -122,7 +122,7 @@ class Window:
             return true()
 
         if not true():
-            wait_until(reloaded, seconds, what)
+            wait_until(reloaded, what, seconds)
 
 
 class OpenWindow(Protocol):

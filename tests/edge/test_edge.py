@@ -227,7 +227,7 @@ def trickle(edge: Edge, head: bytes) -> int:
 
     with socket.create_connection((edge.address, 80)) as connection:
         connection.sendall(head)
-        wait_until(is_answered, 25, "an answer, although the request goes on")
+        wait_until(is_answered, "an answer, although the request goes on", 25)
     return int(answer.split()[1]) if answer else 0
 
 
@@ -243,7 +243,7 @@ def test_a_slow_body_would_reach_a_server_that_it_is_not_kept_from(open_edge: Op
     hasty = open_edge(lambda configuration: rule.sub("", configuration))
     with socket.create_connection((hasty.address, 80)) as connection:
         connection.sendall(post(5000) + b"x")
-        wait_until(lambda: any(head.startswith(b"POST") for head in server.heads), 20, "the head arrives")
+        wait_until(lambda: any(head.startswith(b"POST") for head in server.heads), "the head arrives")
 
 
 @pytest.fixture

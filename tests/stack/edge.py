@@ -74,7 +74,7 @@ class Edge:
 
     def wait(self) -> None:
         """Wait until it answers."""
-        wait_until(self._answers, 60, f"{self.name} answers")
+        wait_until(self._answers, f"{self.name} answers")
 
     def remove(self) -> None:
         """Remove it."""

@@ -122,7 +122,7 @@ class FullStack(Stack):
         ports = ["--publish", f"127.0.0.1:{self.port}:80", "--publish", f"127.0.0.1:{self.https_port}:443"]
         self._run("haproxy", [*HARDENED, *ports, "--volume", configuration], [])
         for url in [*map(self.site, self.sites), f"{self.url}/admin/login"]:
-            wait_until(partial(self._serves, url), 60, f"{url} is served")
+            wait_until(partial(self._serves, url), f"{url} is served")
 
     def stop(self) -> None:
         """Remove all that was made."""

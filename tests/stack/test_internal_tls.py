@@ -82,7 +82,7 @@ def impostors(tls_stack: FullStack, tmp_path_factory: pytest.TempPathFactory) ->
                 tls_stack.images["web"], tls_stack.prefix, folder, environment | certificate, name, options
             )
             undo.callback(web.remove)
-            wait_until(partial(_listens, address), 60, f"{name} listens")
+            wait_until(partial(_listens, address), f"{name} listens")
         yield addresses
 
 
@@ -179,7 +179,7 @@ def test_every_server_is_looked_after_by_tls(tls_stack: FullStack) -> None:
         return {name: line["check_status"] for (_, name), line in found.items() if line["check_status"]}
 
     names = ["web-1", "web-2", "web-3", "admin", "api", "admin-api"]
-    wait_until(lambda: looked_at() == dict.fromkeys(names, "L7OK"), 60, "every server has been looked at")
+    wait_until(lambda: looked_at() == dict.fromkeys(names, "L7OK"), "every server has been looked at")
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -240,7 +240,7 @@ def test_haproxy_believes_no_other_ca(tls_stack: FullStack, tmp_path: Path) -> N
     try:
         edge.wait()
         names = ["web-1", "web-2", "web-3", "admin", "api", "admin-api"]
-        wait_until(lambda: servers(edge) == dict.fromkeys(names, "L6RSP"), 60, "no server is believed")
+        wait_until(lambda: servers(edge) == dict.fromkeys(names, "L6RSP"), "no server is believed")
         assert requests.get(edge.url, timeout=10).status_code == 503
     finally:
         edge.remove()
@@ -258,7 +258,7 @@ def test_haproxy_believes_no_other_name_no_old_certificate_and_no_plaintext(
     try:
         edge.wait()
         wanted = dict.fromkeys(["web-1", "api", "admin-api"], "L7OK") | dict.fromkeys(swapped, "L6RSP")
-        wait_until(lambda: servers(edge) == wanted, 60, "the impostors are not believed")
+        wait_until(lambda: servers(edge) == wanted, "the impostors are not believed")
         pages = [Browser(edge.url).get("/") for _ in range(6)]
         assert {page.by_id("hostname").text for page in pages} == {"web-1"}
     finally:

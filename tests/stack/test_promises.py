@@ -56,7 +56,7 @@ def test_what_an_admin_did_can_be_followed_through_every_log(stack: FullStack, a
     reference = sent.headers["X-Request-ID"]
     outside = {("haproxy", "POST", 303), ("admin", "POST", 303)}
     inside = {("haproxy", "PUT", 201), ("admin-api", "PUT", 201)}
-    wait_until(lambda: logged(stack, "request_id", reference) == outside | inside, 10, "a line in each log on the way")
+    wait_until(lambda: logged(stack, "request_id", reference) == outside | inside, "a line in each log on the way")
     lines = [line for found in logs(stack).values() for line in found if line.get("request_id") == reference]
     assert ("item added", "admin") in {(line.get("message"), line.get("user")) for line in lines}
     assert all(re.fullmatch("[0-9a-f.:]+", line["client"]) for line in lines if "client" in line)
@@ -78,7 +78,7 @@ def test_a_refusal_is_recorded_with_who_asked_for_what(stack: FullStack) -> None
     requests.get(f"http://{stack.address('admin-api')}:8080{path}", timeout=10)
     requests.put(f"{stack.url}/{word}", timeout=10)
     refused = {("haproxy", "GET", 401), ("admin-api", "GET", 401), ("haproxy", "PUT", 405)}
-    wait_until(lambda: logged(stack, "path", word) == refused, 10, "a line for each refusal")
+    wait_until(lambda: logged(stack, "path", word) == refused, "a line for each refusal")
     lines = [line for line in logs(stack)["haproxy"] if word in line["path"]]
     assert all(re.fullmatch("[0-9a-f.:]+", line["client"]) for line in lines)
 

@@ -30,7 +30,7 @@ def test_a_file_that_never_ends_to_arrive_holds_no_worker(fleet: Fleet) -> None:
     with socket.create_connection(("127.0.0.1", fleet.admin.port)) as connection:
         fields = f"Host: shop\r\n{KEY_HEADER}: {HAPROXY_KEY}\r\nContent-Length: 500000\r\n\r\n"
         connection.sendall(f"POST /admin/import HTTP/1.1\r\n{fields}".encode())
-        wait_until(lambda: trickle(connection), 60, "an answer, although the file goes on")
+        wait_until(lambda: trickle(connection), "an answer, although the file goes on", 60)
 
 
 def trickle(connection: socket.socket) -> bool:
@@ -238,7 +238,7 @@ def test_every_worker_is_there_before_the_first_burst(fleet: Fleet) -> None:
     try:
         web.wait()
         # The parent, and as many as the configuration allows.
-        wait_until(lambda: docker("top", web.name).count("apache2 ") == 33, 20, "32 workers are there")
+        wait_until(lambda: docker("top", web.name).count("apache2 ") == 33, "32 workers are there")
     finally:
         web.remove()
 

@@ -95,7 +95,7 @@ def herd(web: WebContainer, stand_in: StandInApi) -> list[list[str]]:
     stand_in.gate.clear()
     with ThreadPoolExecutor(CLIENTS) as pool:
         answers = [pool.submit(lambda: names(get(web))) for _ in range(CLIENTS)]
-        wait_until(lambda: workers(web, "busy") > CLIENTS, 20, "all clients are being served")
+        wait_until(lambda: workers(web, "busy") > CLIENTS, "all clients are being served")
         assert len(stand_in.requests) == asked + 1
         stand_in.gate.set()
         return [answer.result() for answer in answers]
@@ -132,7 +132,7 @@ def test_nobody_waits_while_one_renders_the_page_anew(start: Start, stand_in: St
     stand_in.gate.clear()
     with ThreadPoolExecutor(1) as pool:
         refreshing = pool.submit(lambda: names(get(web)))
-        wait_until(lambda: len(stand_in.requests) == 2, 20, "the API is asked again")
+        wait_until(lambda: len(stand_in.requests) == 2, "the API is asked again")
         served = 0
         while time.monotonic() < begun + LIFE * 0.8:
             assert names(get(web)) == ["Lamp"]
@@ -291,7 +291,7 @@ def test_without_the_api_the_last_items_come_with_their_age(start: Start, own_ap
     assert "as it was" not in get(web).text
     after = time.monotonic()
     own_api.stop()
-    wait_until(lambda: "as it was" in get(web).text, 20, "the notice is there")
+    wait_until(lambda: "as it was" in get(web).text, "the notice is there")
     time.sleep(2)
     earliest = time.monotonic() - after
     page = get(web)
@@ -317,9 +317,9 @@ def test_the_notice_goes_when_the_api_is_back(start: Start, stand_in: StandInApi
     stand_in.lists(LAMP)
     good = get(web).text
     stand_in.fails()
-    wait_until(lambda: "as it was" in get(web).text, 20, "the notice is there")
+    wait_until(lambda: "as it was" in get(web).text, "the notice is there")
     stand_in.lists(LAMP)
-    wait_until(lambda: get(web).text == good, 20, "the notice is gone")
+    wait_until(lambda: get(web).text == good, "the notice is gone")
 
 
 def test_known_items_are_not_driven_out_by_failures(start: Start, stand_in: StandInApi) -> None:
@@ -470,6 +470,7 @@ def test_what_is_low_stock_is_a_setting(start: Start, stand_in: StandInApi) -> N
 def test_searches_with_odd_characters_are_kept_apart(start: Start, stand_in: StandInApi) -> None:
     stand_in.lists()
     web = start(SHOP_FRESHNESS_MS="3000000")
+    # Each has a place of its own among those that pages are kept in.
     typed = ["a&page=2", "a+b", "a b", "%61", "é", "e\u0301", "cursor=x", "long " * 20 + "."]
     for _ in range(2):
         for text in typed:

@@ -94,7 +94,7 @@ class WebContainer:
 
     def wait(self) -> None:
         """Wait until it answers."""
-        wait_until(self._alive, 60, f"{self.name} answers")
+        wait_until(self._alive, f"{self.name} answers")
 
     def execute(self, *command: str) -> str:
         """Run a command inside."""

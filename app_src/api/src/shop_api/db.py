@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, text
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -20,6 +20,7 @@ CHECK_VIOLATED = 3819
 DUPLICATE = 1062
 _NO_SUCH_TABLE = 1146
 _LOCK_CONFLICTS = frozenset({1205, 1213})
+_TLS_BROKEN = 2026
 
 T = TypeVar("T")
 
@@ -48,7 +49,7 @@ def make_engine(settings: MysqlSettings, pool_size: int, statement_seconds: int 
     """
     timeout = settings.mysql_timeout
     statement_timeout = statement_seconds or timeout
-    return create_engine(
+    engine = create_engine(
         URL.create(
             "mysql+mysqldb",
             username=settings.mysql_user,
@@ -78,6 +79,15 @@ def make_engine(settings: MysqlSettings, pool_size: int, statement_seconds: int 
             ),
         },
     )
+    event.listen(engine, "handle_error", _notice_broken_tls)
+    return engine
+
+
+def _notice_broken_tls(context: ExceptionContext) -> None:
+    # SQLAlchemy knows only what MySQL says of a lost connection that was not encrypted, and would hand out the others
+    # that a restart of MySQL broke, one failed request for each.
+    if isinstance(context.sqlalchemy_exception, DBAPIError) and error_code(context.sqlalchemy_exception) == _TLS_BROKEN:
+        context.is_disconnect = True
 
 
 @contextmanager
