@@ -67,6 +67,14 @@ def plaintext(stack: Stack) -> Iterator[None]:
         )
 
 
+@pytest.fixture
+def visitor(stack: Stack) -> Iterator[str]:
+    """The option that names an account which may do without TLS, as far as the account goes."""
+    stack.sql("CREATE USER visitor@'127.0.0.1'")
+    yield "--user=visitor"
+    stack.sql("DROP USER visitor@'127.0.0.1'")
+
+
 def test_the_servers_of_the_deployment_are_believed(stack: Stack) -> None:
     assert ask(stack) == ("welcome", "welcome")
 
@@ -87,9 +95,9 @@ def test_a_server_that_has_another_name_is_refused(stack: Stack) -> None:
     assert "Hostname mismatch" in redis
 
 
-def test_a_server_without_tls_is_refused(stack: Stack) -> None:
+def test_a_server_without_tls_is_refused(stack: Stack, visitor: str) -> None:
     with plaintext(stack):
-        cipher = query(stack, "--user=root", "--ssl-mode=DISABLED")
+        cipher = query(stack, visitor, "--ssl-mode=DISABLED")
         assert cipher == "", "MySQL would take a client that asks for no TLS"
         with redis.Redis(stack.address("redis"), PLAIN_PORT, password=stack.password) as client:
             assert client.ping(), "Redis would take a client that asks for no TLS"
@@ -119,10 +127,10 @@ def test_a_server_whose_certificate_has_run_out_is_refused(stack: Stack) -> None
             client.config_set("tls-cert-file", "/tls/certificate.pem", "tls-key-file", "/tls/certificate.pem.key")
 
 
-def test_mysql_takes_no_client_without_tls(stack: Stack) -> None:
-    assert query(stack, "--user=root", "--ssl-mode=REQUIRED") != ""
+def test_mysql_takes_no_client_without_tls(stack: Stack, visitor: str) -> None:
+    assert query(stack, visitor, "--ssl-mode=REQUIRED") != ""
     with pytest.raises(RuntimeError, match="insecure transport are prohibited"):
-        query(stack, "--user=root", "--ssl-mode=DISABLED")
+        query(stack, visitor, "--ssl-mode=DISABLED")
 
 
 @pytest.mark.parametrize("account", ["api", "admin_api", "migrator"])
