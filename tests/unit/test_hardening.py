@@ -44,7 +44,7 @@ def test_section_5_has_at_most_four_exceptions() -> None:
 def asks_for_more(source: str) -> list[str]:
     """Places where `docker exec`, or Ansible's module for it, is asked for root or for privileges."""
     commands = re.findall(r"^.*docker exec .*(?:--privileged|--user|-u )\b.*$", source, re.MULTILINE)
-    tasks = re.findall(r"docker_container_exec:\n(?:[ ]+.*\n)*?[ ]+(?:user|privileged):.*", source)
+    tasks = re.findall(r"docker_container_exec:\n(?: .*\n)*? +(?:user|privileged):.*", source)
     return [*commands, *tasks]
 
 
