@@ -2,29 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
-from ansible.module_utils.common.text.converters import to_bytes
 from ansible.plugins.action import ActionBase
-
-
-def is_seen(file: dict[str, Any], seen: dict[str, dict[str, Any]]) -> bool:
-    """Tell whether a file is as it should be.
-
-    Args:
-        file: as the module takes it.
-        seen: what the look has found, by path.
-    """
-    text = file.get("secret", file.get("content"))
-    owner = int(file.get("owner", 0))
-    wanted = {
-        "digest": "d" if text is None else hashlib.sha256(to_bytes(text)).hexdigest(),
-        "mode": file["mode"],
-        "uid": owner,
-        "gid": owner,
-    }
-    return seen.get(file["path"]) == wanted
+from ansible.plugins.loader import filter_loader
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -37,6 +18,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Write the files, if need be."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         look = (task_vars or {}).get("ansible_facts", {}).get("look", {})
-        if all(is_seen(file, look.get("files", {})) for file in self._task.args.get("files", [])):
+        unlike = filter_loader.get("unlike").j2_function
+        if not unlike(self._task.args.get("files", []), look.get("files", {})):
             return result | {"changed": False, "paths": []}
         return {**result, **self._execute_module(task_vars=task_vars)}

@@ -33,6 +33,10 @@ options:
     description: By unit, the files that it reads when it starts or reloads, and never else.
     type: dict
     default: {}
+  probes:
+    description: Commands that change nothing and succeed where all is as it should be, by what they look at.
+    type: dict
+    default: {}
   records:
     description: Folder of the records.
     type: path
@@ -72,6 +76,7 @@ ansible_facts:
         outdated:
           description: Units that have not read their files since these were written, because a run was killed.
           type: list
+        probes: {description: "By probe: whether it succeeded.", type: dict}
         images: {description: References of the images that are there., type: list}
         deployed: {description: "By healthy container that is as it was recorded: the recorded digest.", type: dict}
 """
@@ -83,6 +88,14 @@ def output(*command: str) -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
     except (OSError, subprocess.SubprocessError):
         return ""
+
+
+def is_well(command: list[str]) -> bool:
+    """Tell whether a command succeeds."""
+    try:
+        return subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0
+    except (OSError, subprocess.SubprocessError):
+        return False
 
 
 def digest(data: bytes) -> str:
@@ -103,10 +116,10 @@ def look_at_path(path: Path) -> dict[str, Any]:
 
 
 def look_at_files(paths: list[str]) -> dict[str, dict[str, Any]]:
-    """Return what files are; of a folder itself and all that lies in it."""
+    """Return what files are; of a folder itself and all that lies in it, and of the folder that it lies in."""
     found = {}
     for path in paths:
-        for place in [Path(path), *sorted(Path(path).rglob("*"))]:
+        for place in [Path(path).parent, Path(path), *sorted(Path(path).rglob("*"))]:
             try:
                 found[str(place)] = look_at_path(place)
             except FileNotFoundError:
@@ -192,6 +205,7 @@ def main() -> None:
             "paths": {"type": "list", "elements": "path", "default": []},
             "units": {"type": "list", "elements": "str", "default": []},
             "readers": {"type": "dict", "default": {}},
+            "probes": {"type": "dict", "default": {}},
             "records": {"type": "path", "required": True},
             "record": {"type": "dict", "default": {}},
         },
@@ -206,6 +220,7 @@ def main() -> None:
         "files": look_at_files(module.params["paths"]),
         "units": look_at_units(module.params["units"]),
         "outdated": outdated_units(module.params["readers"]),
+        "probes": {name: is_well(command) for name, command in module.params["probes"].items()},
         "images": output("docker", "image", "ls", "--format={{.Repository}}:{{.Tag}}").split(),
         "deployed": look_at_containers(Path(module.params["records"]), wanted),
     }

@@ -14,7 +14,7 @@ import pytest
 from plugin import load
 
 ROOT = Path(__file__).resolve().parents[2]
-action = load("action/host_files.py")
+unlike = load("filter/host_files.py").unlike
 
 
 def run(module: str, check: bool = False, **arguments: object) -> dict[str, Any]:
@@ -95,10 +95,11 @@ def test_a_host_is_not_asked_about_what_the_look_has_found(files: list[dict[str,
     look = run("host_look", paths=[files[0]["path"], "/absent"], records=str(tmp_path / "records"))
     seen = look["ansible_facts"]["look"]["files"]
     assert seen[files[1]["path"]]["digest"] == hashlib.sha256(b"text\n").hexdigest()
-    assert all(action.is_seen(file, seen) for file in files)
+    assert unlike(files, seen) == []
     for change in ({"content": "other"}, {"mode": "0600"}, {"owner": 12345}, {"path": "/absent"}):
-        assert not action.is_seen(files[1] | change, seen)
-    assert not action.is_seen(files[0] | {"path": files[1]["path"]}, seen), "a file is no folder"
+        other = files[1] | change
+        assert unlike([files[0], other, files[2]], seen) == [other["path"]]
+    assert unlike([files[0] | {"path": files[1]["path"]}], seen), "a file is no folder"
 
 
 def test_the_look_knows_this_machine(tmp_path: Path) -> None:
