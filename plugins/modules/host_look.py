@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 import stat
 import subprocess
 import time
@@ -68,7 +69,10 @@ ansible_facts:
       description: All of it.
       type: dict
       contains:
-        packages: {description: Versions of the installed Debian packages by name., type: dict}
+        debian: {description: Number of the Debian release; nothing on other systems., type: str}
+        packages:
+          description: Names of the installed packages in one text, which is handed on at a hundredth of a list's price.
+          type: str
         container: {description: Whether the host shares its kernel with another machine., type: bool}
         without_password: {description: Accounts that no password lets in., type: list}
         files: {description: "By path: digest of the content, mode, user and group.", type: dict}
@@ -191,11 +195,16 @@ def look_at_containers(records: Path, wanted: dict[str, str]) -> dict[str, str]:
     return deployed
 
 
-def installed_packages() -> dict[str, str]:
-    """Return the versions of the installed packages by name."""
-    lines = output("dpkg-query", "--show", "--showformat=${db:Status-Status} ${Package} ${Version}\\n").splitlines()
-    fields = (line.split(" ") for line in lines)
-    return {name: version for status, name, version in fields if status == "installed"}
+def installed_packages() -> str:
+    """Return the names of the installed packages."""
+    lines = output("dpkg-query", "--show", "--showformat=${db:Status-Status} ${Package}\\n").splitlines()
+    return " ".join(line.removeprefix("installed ") for line in lines if line.startswith("installed "))
+
+
+def debian_release() -> str:
+    """Return the number of the Debian release."""
+    release = platform.freedesktop_os_release()
+    return release.get("VERSION_ID", "") if release["ID"] == "debian" else ""
 
 
 def main() -> None:
@@ -214,6 +223,7 @@ def main() -> None:
     wanted = {} if module.check_mode else module.params["record"]
     accounts = (line.split(":") for line in Path("/etc/shadow").read_text().splitlines())
     look = {
+        "debian": debian_release(),
         "packages": installed_packages(),
         "container": Path("/run/systemd/container").exists(),
         "without_password": [name for name, hashed, *_ in accounts if hashed == "*"],
