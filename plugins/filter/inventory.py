@@ -77,7 +77,7 @@ class _Options:
                 self.by_name |= {
                     name: option
                     for name, option in spec.get("options", {}).items()
-                    if entry in ("main", "settings") or name.startswith(f"{role}_")
+                    if entry in ("main", "settings") or f"{name}_".startswith(f"{role}_")
                 }
             self.known |= set(_NAME_IN_PROSE.findall(text))
         self.known |= self.by_name.keys()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -104,6 +105,6 @@ def test_a_host_is_not_asked_about_what_the_look_has_found(files: list[dict[str,
 
 def test_the_look_knows_this_machine(tmp_path: Path) -> None:
     look = run("host_look", paths=[], units=[], records=str(tmp_path))["ansible_facts"]["look"]
-    shown = subprocess.check_output(["dpkg-query", "--show", "--showformat=${Version}", "dpkg"], text=True)
-    assert look["packages"]["dpkg"] == shown
+    assert "dpkg" in look["packages"].split()
+    assert look["debian"] == platform.freedesktop_os_release()["VERSION_ID"]
     assert (look["files"], look["units"], look["deployed"]) == ({}, {}, {})
