@@ -71,6 +71,13 @@ def test_haproxy_refuses_a_broken_configuration(rendered: Path, tmp_path: Path) 
         run_in(image("SHOP_TEST_HAPROXY_IMAGE"), tmp_path, "haproxy", "-c", "-f", "/etc/shopfleet/haproxy.cfg")
 
 
+def test_the_roles_render_as_the_template_module_does(rendered: Path) -> None:
+    by_lookup = (rendered / "haproxy.cfg.rendered").read_text().splitlines()
+    by_module = (rendered / "haproxy.cfg").read_text().splitlines()
+    assert (by_lookup[0], by_module[0]) == ("# Managed by Ansible", "# Ansible managed")
+    assert by_lookup[1:] == by_module[1:]
+
+
 def test_haproxy_has_a_server_line_for_each_web_server(rendered: Path) -> None:
     lines = (rendered / "haproxy.cfg").read_text().splitlines()
     assert [line.split()[1] for line in lines if line.strip().startswith("server web-")] == ["web-1", "web-2", "web-3"]
