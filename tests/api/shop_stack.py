@@ -285,7 +285,6 @@ class Stack:
         self.redis_port = free_port()
         self.secrets = directory
         self._containers: list[str] = []
-        self._apis: list[str] = []
         self.subnet = ""
         # The last number of the addresses that are fixed.
         self.hosts = {"mysql": 10, "redis": 11}
@@ -438,7 +437,6 @@ class Stack:
             more["PYTHONPATH"] = "/variant"
         user = "api" if mode == "read" else "admin_api"
         self._run(name, [*options, *self.environment(user, self.folder(name), SHOP_MODE=mode, **more)], [])
-        self._apis.append(name)
         client = Client(port, self.tls)
         wait_until(lambda: self._alive(client), f"{name} answers")
         return client
@@ -496,8 +494,9 @@ class Stack:
     def warnings(self, since: float) -> list[str]:
         """Return what the APIs have warned of since a Unix time, each line begun with its container."""
         lines = []
-        for name in self._apis:
-            command = ["docker", "logs", "--since", str(since), self.container(name)]
+        for container in self._containers:
+            command = ["docker", "logs", "--since", str(since), container]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
-            lines += [f"{name}: {line}" for line in done.stdout.splitlines() if '"level": "info"' not in line]
+            said = [line for line in done.stdout.splitlines() if '"level": "' in line and '"level": "info"' not in line]
+            lines += [f"{container}: {line}" for line in said]
         return lines

@@ -168,6 +168,8 @@ def test_shop_can_be_used_by_the_keyboard_alone(shop: Window) -> None:
 def test_admin_page_can_be_used_by_the_keyboard_alone(shop: Window, stack: FullStack) -> None:
     page, name = shop.page, f"Thing {secrets.token_hex(6)}"
     shop.open("/admin/")
+    # The browser gives the focus with the first frame it draws; what is typed before that is lost.
+    expect(page.get_by_label("User name")).to_be_focused()
     page.keyboard.type(USER)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
