@@ -245,7 +245,7 @@ class Walls:
         try:
             yield f"{_process_of(name)}/ns/net"
         finally:
-            subprocess.run(["docker", "rm", "--force", name], check=True, capture_output=True)
+            subprocess.run(["docker", "rm", "--force", "--volumes", name], check=True, capture_output=True)
 
     @contextmanager
     def _sleeper_of(self, job: Mapping[str, Any]) -> Iterator[None]:
