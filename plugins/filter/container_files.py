@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Collection
 from typing import Any
 
@@ -21,7 +22,7 @@ def container_files(contents: dict[str, str], folder: str, owner: int, shown: Co
     return [
         {
             "path": f"{folder}/{name}",
-            "content" if name in shown else "secret": text,
+            **({"content": text} if name in shown else {"secret": base64.b64encode(text.encode()).decode()}),
             "mode": "0400",
             "owner": owner,
         }

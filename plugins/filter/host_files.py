@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -23,8 +24,8 @@ def unlike(files: Iterable[Mapping[str, Any]], seen: Mapping[str, Mapping[str, A
 
 
 def _wanted(file: Mapping[str, Any]) -> dict[str, Any]:
-    text = file.get("secret", file.get("content"))
     owner = int(file.get("owner", 0))
+    text = base64.b64decode(file["secret"]) if "secret" in file else file.get("content")
     digest = "d" if text is None else hashlib.sha256(to_bytes(text)).hexdigest()
     return {"digest": digest, "mode": file["mode"], "uid": owner, "gid": owner}
 

@@ -55,8 +55,9 @@ def settings(lab: Lab, words: dict[str, str]) -> list[Setting]:
         Setting({"catalogue_freshness_ms": 900}, WEB),
         Setting({"catalogue_server_names": ["localhost", "shop.example"]}, {"haproxy"}),
         Setting({"catalogue_web_key": words["catalogue_web_key"]}, WEB | {"haproxy"}),
-        Setting({"catalogue_mysql_api_password": words["catalogue_mysql_api_password"]}, {"api"}),
         Setting({"catalogue_redis_password": words["catalogue_redis_password"]}, {"redis", "api", "admin-api"}),
+        # After the one of Redis, which the schema job has, too: it gets its files when it runs, and runs for accounts.
+        Setting({"catalogue_mysql_api_password": words["catalogue_mysql_api_password"]}, {"api"}),
         Setting({"catalogue_services": services}, {"mysql"}),
         Setting({"docker_host_settings": {"labels": ["shelf=left"]}}, set()),
         Setting({"operator_addresses": [*lab.facts["operators"], "192.0.2.1"]}, set()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -16,19 +17,35 @@ from plugin import load
 
 ROOT = Path(__file__).resolve().parents[2]
 unlike = load("filter/host_files.py").unlike
+SECRET = "open\n'sesame'\n"
+# Prints what a module would log on a host.
+LOGGING = """
+import runpy, sys
+from ansible.module_utils import basic
+basic.has_journal = False
+basic.syslog.syslog = lambda *arguments: print(arguments[-1], file=sys.stderr)
+runpy.run_path(sys.argv.pop(), run_name="__main__")
+"""
 
 
-def run(module: str, check: bool = False, **arguments: object) -> dict[str, Any]:
-    given = {**arguments, "_ansible_check_mode": check, "_ansible_diff": True}
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "plugins/modules" / f"{module}.py")],
+def execute(module: str, check: bool = False, **arguments: object) -> subprocess.CompletedProcess[str]:
+    given = {**arguments, "_ansible_check_mode": check, "_ansible_diff": True, "_ansible_no_log": False}
+    return subprocess.run(
+        [sys.executable, "-c", LOGGING, str(ROOT / "plugins/modules" / f"{module}.py")],
         input=json.dumps({"ANSIBLE_MODULE_ARGS": given}),
         capture_output=True,
         text=True,
         check=False,
     )
-    result: dict[str, Any] = json.loads(done.stdout)
+
+
+def run(module: str, check: bool = False, **arguments: object) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads(execute(module, check, **arguments).stdout)
     return result
+
+
+def base64_of(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 @pytest.fixture
@@ -37,7 +54,7 @@ def files(tmp_path: Path) -> list[dict[str, Any]]:
     return [
         {"path": str(folder), "mode": "0750", "owner": owner},
         {"path": str(folder / "plain"), "content": "text\n", "mode": "0644", "owner": owner},
-        {"path": str(folder / "secret"), "secret": "open sesame", "mode": "0400", "owner": owner},
+        {"path": str(folder / "secret"), "secret": base64_of(SECRET), "mode": "0400", "owner": owner},
     ]
 
 
@@ -45,7 +62,7 @@ def test_what_is_written_is_there_with_its_mode_and_a_second_run_finds_it(files:
     first = run("host_files", files=files)
     assert (first["changed"], first["paths"]) == (True, [file["path"] for file in files])
     assert [oct(Path(file["path"]).stat().st_mode & 0o777) for file in files] == ["0o750", "0o644", "0o400"]
-    assert [Path(file["path"]).read_text() for file in files[1:]] == ["text\n", "open sesame"]
+    assert [Path(file["path"]).read_text() for file in files[1:]] == ["text\n", SECRET]
     assert [name for _, _, names in os.walk(files[0]["path"]) for name in names if name.endswith(".new")] == []
     second = run("host_files", files=files)
     assert (second["changed"], second["paths"]) == (False, [])
@@ -61,12 +78,13 @@ def test_check_mode_writes_nothing_and_names_what_would_be_written(files: list[d
 
 
 @pytest.mark.parametrize("former", [None, "old sesame"])
-def test_a_secret_is_not_shown(files: list[dict[str, Any]], former: str | None) -> None:
+def test_a_secret_is_neither_shown_nor_logged(files: list[dict[str, Any]], former: str | None) -> None:
     if former:
-        run("host_files", files=[files[0], files[2] | {"secret": former}])
-    shown = json.dumps(run("host_files", files=files))
-    assert "text" in shown
-    assert "sesame" not in shown
+        run("host_files", files=[files[0], files[2] | {"secret": base64_of(former)}])
+    done = execute("host_files", files=files)
+    for output in (done.stdout, done.stderr):
+        assert "text" in output
+        assert [word for word in ("sesame", files[2]["secret"]) if word in output] == []
 
 
 @pytest.mark.parametrize("spoil", ["content", "mode", "kind"])
