@@ -21,6 +21,7 @@ READS = {
     r"docker, logs": "prints a container's last lines",
     r"_service_wait_loop.*\.health": "asks a container for a sign of life",
     r"systemctl is-system-running": "waits for a host to boot",
+    r"systemctl, reset-failed": "begins to count anew, and leaves the service as it is",
     r"_database_queries": "asks MySQL for accounts and their rights",
     r"_database_record": "a record of what was reconciled, which was reported when it was done",
 }
