@@ -30,8 +30,9 @@ def send(connection: http.client.HTTPConnection, method: str, path: str, body: o
 def hammer(address: str, method: str, path: str, body: object, keep: bool, tally: Tally) -> None:
     """Send requests until connections are refused, as a proxy does.
 
-    A connection that was used before may be closed when the next request is on its way, which is sent again then; on a
-    new connection there is no such excuse.
+    A connection that was used before may be closed when the next request is on its way, which is sent again then. On a
+    new connection only what changes nothing is, and only when no byte of an answer came: the server had accepted the
+    connection and not yet read from it. That is what `retry-on empty-response` does in haproxy.cfg.
     """
     while True:
         connection = http.client.HTTPConnection(address, 8080, timeout=20)
@@ -45,7 +46,8 @@ def hammer(address: str, method: str, path: str, body: object, keep: bool, tally
             try:
                 response = send(connection, method, path, body)
             except (OSError, http.client.HTTPException) as error:
-                if not used:
+                unread = method == "GET" and isinstance(error, http.client.RemoteDisconnected)
+                if not used and not unread:
                     tally.lost.append(f"{method} {error!r}")
                 break
             tally.answered.append(response.status)
