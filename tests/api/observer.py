@@ -1,7 +1,8 @@
 """Counts the reads that are older than a write that was acknowledged before they began; runs in the API's image.
 
 Readers and writers are processes that use the catalogue as the routes do. Unless they are told to go easy, writers
-are killed at any moment, publications get lost, and entries are evicted and spoilt.
+are killed at any moment, publications get lost, and entries are evicted and spoilt. Writes and deaths are paced by the
+reads that are done, so that a slow machine observes no less of the cache than a fast one.
 """
 
 import argparse
@@ -25,9 +26,13 @@ from shop_api.catalogue import Answer, Catalogue
 from shop_api.settings import Mode, Settings
 from sqlalchemy import Connection, text
 
-KEYS, PROCESSES, THREADS = 4, 3, 2
+KEYS, PROCESSES, THREADS = 4, 2, 2
 BATCH = 200
-WRITE_PAUSE, KILL_PAUSE, SPOIL_PAUSE = 0.1, 1.5, 0.3
+# A reader rests for as long as it has read: Redis, MySQL and those that disturb them need the processors, too.
+REST = 0.5
+# Reads between two writes of one writer, and between two deaths.
+WRITE_READS, KILL_READS = 400, 8000
+SPOIL_PAUSE, LOOK_PAUSE = 0.3, 0.005
 LOSSES = 0.02
 
 _fork = multiprocessing.get_context("fork")
@@ -75,6 +80,7 @@ def read(acknowledged: Acknowledged, left: Any, results: "Queue[Counter[str]]") 
                 if left.value <= 0:
                     break
                 left.value -= BATCH
+            begun = time.monotonic()
             for number in range(BATCH):
                 index = number % KEYS
                 floor = acknowledged[index]
@@ -86,6 +92,7 @@ def read(acknowledged: Acknowledged, left: Any, results: "Queue[Counter[str]]") 
                 own[answer.cache] += 1
                 own["stale"] += int(answer.body) < floor
             own["reads"] += BATCH
+            time.sleep(REST * (time.monotonic() - begun))
         with lock:
             counts.update(own)
 
@@ -109,7 +116,14 @@ def _lossy(script: Callable[..., object]) -> Callable[..., object]:
     return call
 
 
-def write(acknowledged: Acknowledged, index: int, faults: bool) -> None:
+def _pass(left: Any, reads: int) -> None:  # noqa: ANN401
+    """Wait until that many more reads are begun, or none is left to do."""
+    until = max(0, left.value - reads)
+    while left.value > until:
+        time.sleep(LOOK_PAUSE)
+
+
+def write(acknowledged: Acknowledged, left: Any, index: int, faults: bool) -> None:  # noqa: ANN401
     """Write until killed; what is written is acknowledged when `write` has returned."""
     random.seed()
     catalogue = _catalogue()
@@ -118,7 +132,7 @@ def write(acknowledged: Acknowledged, index: int, faults: bool) -> None:
     catalogue.start_publishing()
     while True:
         acknowledged[index] = _increment(catalogue, index)
-        time.sleep(WRITE_PAUSE)
+        _pass(left, WRITE_READS)
 
 
 def _spoil(client: "redis.Redis") -> None:
@@ -142,7 +156,7 @@ def observe(reads: int, faults: bool) -> Counter[str]:
     counts: Counter[str] = Counter()
 
     def writer(index: int) -> BaseProcess:
-        process = _fork.Process(target=write, args=(acknowledged, index, faults), daemon=True)
+        process = _fork.Process(target=write, args=(acknowledged, left, index, faults), daemon=True)
         process.start()
         return process
 
@@ -154,7 +168,7 @@ def observe(reads: int, faults: bool) -> Counter[str]:
     if faults:
         threading.Thread(target=_spoil, args=(_catalogue().cache.client,), daemon=True).start()
     while left.value > 0 and all(reader.is_alive() for reader in readers):
-        time.sleep(KILL_PAUSE)
+        _pass(left, KILL_READS)
         if faults:
             victim = random.randrange(KEYS)  # noqa: S311
             writers[victim].kill()

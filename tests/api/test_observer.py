@@ -150,11 +150,10 @@ def test_no_read_in_a_million_is_stale_whatever_fails(stack: Stack, read: Client
     assert counts["reads"] >= 1_000_000
     assert counts["stale"] == 0
     assert not [key for key in counts if key.startswith("error")]
-    # It was the cache that was observed, and it was disturbed. The share of hits is the machine's: between a writer's
-    # death and the end of its intent there are none, and a slow machine comes to fewer reads between two deaths.
-    assert counts["hit"] > 50_000
+    # It was the cache that was observed, and it was disturbed.
+    assert counts["hit"] > 0.3 * counts["reads"]
     assert counts["writes"] > 200
-    assert counts["kills"] > 5
+    assert counts["kills"] > 50
     assert {"killed", "frozen"} <= set(disturbances)
     for client in (read, admin):
         wait_until(lambda: client.get("/items?q=settled").cache == "hit", "cache in use again")  # noqa: B023

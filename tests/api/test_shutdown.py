@@ -31,9 +31,10 @@ def hammer(address: str, method: str, path: str, body: object, keep: bool, tally
     """Send requests until connections are refused, as a proxy does.
 
     A connection that was used before may be closed when the next request is on its way, which is sent again then. On a
-    new connection only what changes nothing is, and only when no byte of an answer came: the server had accepted the
-    connection and not yet read from it. That is what `retry-on empty-response` does in haproxy.cfg.
+    new connection only what changes nothing is, once, and only when no byte of an answer came: the server had accepted
+    the connection and not yet read from it. That is what `retry-on empty-response` does in haproxy.cfg.
     """
+    sent_again = False
     while True:
         connection = http.client.HTTPConnection(address, 8080, timeout=20)
         try:
@@ -47,8 +48,10 @@ def hammer(address: str, method: str, path: str, body: object, keep: bool, tally
                 response = send(connection, method, path, body)
             except (OSError, http.client.HTTPException) as error:
                 unread = method == "GET" and isinstance(error, http.client.RemoteDisconnected)
-                if not used and not unread:
-                    tally.lost.append(f"{method} {error!r}")
+                if not used:
+                    if sent_again or not unread:
+                        tally.lost.append(f"{method} {error!r}")
+                    sent_again = True
                 break
             tally.answered.append(response.status)
             used += 1

@@ -20,7 +20,7 @@ from pathlib import Path
 from time import monotonic
 
 import plan
-from engine import Engine, clock, slowest, summary
+from engine import Engine, clock, failures, slowest, summary
 
 STATE = plan.ROOT / ".fleet"
 LOGS = STATE / "test-logs"
@@ -29,6 +29,10 @@ MOST_PLACES = 4
 # How many tests are named for taking long, and the seconds from which they do.
 SLOWEST = 15
 LONG = 3
+# How many failed tests of one job are named.
+FAILURES = 12
+# Columns of a log that nobody watches: wide enough for a test's name and reason to stay in one line.
+COLUMNS = 200
 
 
 @contextmanager
@@ -97,6 +101,9 @@ def environment(slot: int) -> dict[str, str]:
         **plan.molecule_lab(slot, os.environ),
         "SHOP_TEST_SLOT": str(slot),
         "PYTHONUNBUFFERED": "1",
+        # A log is no terminal, whatever TERM says of the one that this was started from.
+        "NO_COLOR": "1",
+        "COLUMNS": str(shutil.get_terminal_size((COLUMNS, 50)).columns),
         "PYTEST_ADDOPTS": f"{timed} {os.environ.get('PYTEST_ADDOPTS', '')}".strip(),
     }
 
@@ -137,10 +144,14 @@ def run(jobs: list[plan.Job], places: int) -> int:
         print("\n=== the slowest tests ===", *tests, sep="\n")
     print("\n=== lanes ===", *summary(results), sep="\n")
     print(f"{'all':<20} {took:>5}  {places} at a time, processors busy for {busy} %")
-    failed = [result.job.name for result in results if result.verdict == "FAILED"]
-    if failed:
-        logs = [f".fleet/test-logs/{name.replace('/', '-')}.log" for name in failed]
-        print(f"Failed: {' '.join(failed)}. Logs: {' '.join(logs)}")
+    for result in results:
+        if result.verdict == "FAILED":
+            log = LOGS / f"{result.job.name.replace('/', '-')}.log"
+            print(f"\nFailed: {result.job.name}. Log: {log.relative_to(plan.ROOT)}")
+            named = failures(log.read_text(encoding="utf-8", errors="replace"))
+            print(*(f"  {test}" for test in named[:FAILURES]), sep="\n")
+            if len(named) > FAILURES:
+                print(f"  and {len(named) - FAILURES} more")
     if any(result.verdict == "interrupted" for result in results):
         return 128 + signal.SIGINT
     return 0 if all(result.verdict == "passed" for result in results) else 1

@@ -26,6 +26,9 @@ GRACE = 180.0
 TAIL = 120
 _CLEAR_LINE = "\r\033[K"
 _DECORATION = re.compile(r"\x1b\[[\d;]*m|│")
+# Widest line of a failure in the summary.
+_WIDTH = 200
+_FAILURE = re.compile(r"(?:FAILED|ERROR) \S+::.+")
 _DURATION = re.compile(r"([\d.]+)s (?:call|setup|teardown) +(\S.*)")
 _PYTEST = re.compile(r"=*\s*((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s.*")
 
@@ -58,6 +61,18 @@ def outcome(log: str) -> str:
     """
     counted = [match[1] for line in _lines(log) if (match := _PYTEST.fullmatch(line))]
     return counted[-1] if counted else ""
+
+
+def failures(log: str) -> list[str]:
+    """Find the tests that pytest says have failed.
+
+    Args:
+        log: What a job printed.
+
+    Returns:
+        A line for each, with the first line of its reason.
+    """
+    return list(dict.fromkeys(line[:_WIDTH] for line in _lines(log) if _FAILURE.fullmatch(line)))
 
 
 def slowest(logs: Iterable[str], number: int) -> list[str]:

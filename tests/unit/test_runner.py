@@ -234,6 +234,17 @@ def test_what_pytest_counted_is_read_even_in_the_frame_that_molecule_draws() -> 
     assert engine.outcome("2 hours passed in vain\n") == ""
 
 
+def test_failed_tests_are_named_once_with_their_reason() -> None:
+    log = (
+        "1 FAILED\n\x1b[2m│\x1b[0m FAILED tests/a.py::test_x[a b] - assert 1 == 2\n  +  where 1 = f()\n"
+        "ERROR tests/b.py::test_y - OSError: gone\nFAILED tests/a.py::test_x[a b] - assert 1 == 2\n"
+    )
+    assert engine.failures(log) == [
+        "FAILED tests/a.py::test_x[a b] - assert 1 == 2",
+        "ERROR tests/b.py::test_y - OSError: gone",
+    ]
+
+
 def test_the_slowest_tests_of_all_logs_are_named() -> None:
     logs = [
         "12.50s call     tests/a.py::test_x[a b]\n3.00s setup    tests/a.py::test_y\n",

@@ -195,7 +195,8 @@ def precheck(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the role."""
     return subprocess.run(
         ["ansible-playbook", str(SCENARIO / "converge.yml"), "-i", INVENTORY, *arguments],
-        env=os.environ | {"ANSIBLE_NOCOLOR": "1"},
+        # Molecule asks for colours where TERM has any, and Ansible puts that above its own wish for none.
+        env=os.environ | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"},
         capture_output=True,
         text=True,
         check=False,
