@@ -19,10 +19,18 @@ class Tally:
     refused: int = 0
 
 
+class UnansweredError(Exception):
+    """No byte of an answer came."""
+
+
 def send(connection: http.client.HTTPConnection, method: str, path: str, body: object) -> http.client.HTTPResponse:
     payload = None if body is None else json.dumps(body)
-    connection.request(method, path, payload, AS_HAPROXY | ({"Content-Type": "application/json"} if payload else {}))
-    response = connection.getresponse()
+    headers = AS_HAPROXY | ({"Content-Type": "application/json"} if payload else {})
+    try:
+        connection.request(method, path, payload, headers)
+        response = connection.getresponse()
+    except ConnectionError as error:
+        raise UnansweredError(repr(error)) from error
     response.read()
     return response
 
@@ -31,8 +39,8 @@ def hammer(address: str, method: str, path: str, body: object, keep: bool, tally
     """Send requests until connections are refused, as a proxy does.
 
     A connection that was used before may be closed when the next request is on its way, which is sent again then. On a
-    new connection only what changes nothing is, once, and only when no byte of an answer came: the server had accepted
-    the connection and not yet read from it. That is what `retry-on empty-response` does in haproxy.cfg.
+    new connection only what changes nothing is, once, and only when no byte of an answer came: the kernel had taken the
+    connection and the server had not, or had not read from it. That is HAProxy's `retry-on empty-response`.
     """
     sent_again = False
     while True:
@@ -46,10 +54,9 @@ def hammer(address: str, method: str, path: str, body: object, keep: bool, tally
         while True:
             try:
                 response = send(connection, method, path, body)
-            except (OSError, http.client.HTTPException) as error:
-                unread = method == "GET" and isinstance(error, http.client.RemoteDisconnected)
+            except (OSError, http.client.HTTPException, UnansweredError) as error:
                 if not used:
-                    if sent_again or not unread:
+                    if sent_again or method != "GET" or not isinstance(error, UnansweredError):
                         tally.lost.append(f"{method} {error!r}")
                     sent_again = True
                 break
