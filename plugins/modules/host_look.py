@@ -81,7 +81,11 @@ ansible_facts:
           description: Units that have not read their files since these were written, because a run was killed.
           type: list
         probes: {description: "By probe: whether it succeeded.", type: dict}
+        networks: {description: "By network of Docker: the name of its bridge.", type: dict}
         images: {description: References of the images that are there., type: list}
+        healthy:
+          description: Names of this project's containers that are healthy; those that Docker has yet to ask are asked.
+          type: list
         deployed: {description: "By healthy container that is as it was recorded: the recorded digest.", type: dict}
 """
 
@@ -166,8 +170,13 @@ def look_at_container(container: dict[str, Any]) -> str:
         # All that a container was made with is as immutable as its id; limits are not.
         "id": container["Id"],
         "name": container["Name"],
-        # Docker tells the limits of files and core dumps now in this order, now in that.
-        "host": {key: sorted(value, key=json.dumps) if isinstance(value, list) else value for key, value in host},
+        # Docker tells the limits of files and core dumps now in this order, now in that, and what is not set is now
+        # empty, now nothing.
+        "host": {
+            key: sorted(value, key=json.dumps) if isinstance(value, list) else value
+            for key, value in host
+            if value not in (None, [], {})
+        },
         "mounts": mounts,
         "networks": {name: network["NetworkID"] for name, network in networks.items()},
         "read": look_at_files([mount["Source"] for mount in mounts if not mount["RW"]]),
@@ -176,10 +185,19 @@ def look_at_container(container: dict[str, Any]) -> str:
     return digest(json.dumps(seen, sort_keys=True).encode())
 
 
-def look_at_containers(records: Path, wanted: dict[str, str]) -> dict[str, str]:
-    """Record what is wanted of containers, and return what was recorded of those that are as they were then."""
+def is_healthy(container: dict[str, Any]) -> bool:
+    """Tell whether a container runs and answers; Docker's own check comes seconds after its start only."""
+    state = container["State"]
+    health = state.get("Health", {}).get("Status", "healthy")
+    if health == "starting":
+        return is_well(["docker", "exec", container["Id"], *container["Config"]["Healthcheck"]["Test"][1:]])
+    return bool(state["Running"]) and health == "healthy"
+
+
+def look_at_containers(records: Path, wanted: dict[str, str]) -> dict[str, Any]:
+    """Record what is wanted of containers; tell which are healthy, and what was recorded of those that are as then."""
     names = output("docker", "ps", "--all", "--quiet", "--filter=label=shopfleet.service").split()
-    deployed = {}
+    healthy, deployed = [], {}
     for container in json.loads(output("docker", "inspect", *names) or "[]") if names else []:
         name = container["Name"].removeprefix("/")
         seen = look_at_container(container)
@@ -187,12 +205,21 @@ def look_at_containers(records: Path, wanted: dict[str, str]) -> dict[str, str]:
         if name in wanted:
             records.mkdir(mode=0o700, parents=True, exist_ok=True)
             record.write_text(f"{wanted[name]} {seen}\n")
-        state = container["State"]
-        if record.exists() and state["Running"] and state.get("Health", {}).get("Status", "healthy") == "healthy":
+        if not is_healthy(container):
+            continue
+        healthy.append(name)
+        if record.exists():
             recorded, _, then = record.read_text().strip().partition(" ")
             if then == seen:
                 deployed[name] = recorded
-    return deployed
+    return {"healthy": healthy, "deployed": deployed}
+
+
+def look_at_networks() -> dict[str, str]:
+    """Return the names of the bridges of Docker's networks."""
+    names = output("docker", "network", "ls", "--quiet", "--filter=driver=bridge").split()
+    networks = json.loads(output("docker", "network", "inspect", *names) or "[]") if names else []
+    return {network["Name"]: network["Options"].get("com.docker.network.bridge.name", "") for network in networks}
 
 
 def installed_packages() -> str:
@@ -232,7 +259,8 @@ def main() -> None:
         "outdated": outdated_units(module.params["readers"]),
         "probes": {name: is_well(command) for name, command in module.params["probes"].items()},
         "images": output("docker", "image", "ls", "--format={{.Repository}}:{{.Tag}}").split(),
-        "deployed": look_at_containers(Path(module.params["records"]), wanted),
+        "networks": look_at_networks(),
+        **look_at_containers(Path(module.params["records"]), wanted),
     }
     module.exit_json(changed=False, ansible_facts={"look": look})
 

@@ -140,7 +140,7 @@ def test_of_two_runs_at_once_the_second_stops_and_says_who_is_at_work(
     runs: Callable[..., Run], settings: list[Setting]
 ) -> None:
     first = runs(merged(settings))
-    first.await_task("Look at the host, for all roles")
+    first.await_task("Look at the host")
     said = runs({}, "--limit", "web1").refused()
     who = re.escape(f"{getpass.getuser()}@{platform.node()} (process {first.process.pid})")
     since = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"

@@ -149,7 +149,8 @@ def run(jobs: list[plan.Job], places: int) -> int:
             log = LOGS / f"{result.job.name.replace('/', '-')}.log"
             print(f"\nFailed: {result.job.name}. Log: {log.relative_to(plan.ROOT)}")
             named = failures(log.read_text(encoding="utf-8", errors="replace"))
-            print(*(f"  {test}" for test in named[:FAILURES]), sep="\n")
+            for test in named[:FAILURES]:
+                print(f"  {test}")
             if len(named) > FAILURES:
                 print(f"  and {len(named) - FAILURES} more")
     if any(result.verdict == "interrupted" for result in results):
