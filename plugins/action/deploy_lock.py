@@ -8,7 +8,6 @@ import platform
 import re
 import shlex
 import subprocess
-import tempfile
 from contextlib import suppress
 from typing import Any
 
@@ -42,17 +41,20 @@ options:
 _MAIN_PROCESS = os.getpid()
 _ALIVE, _KEPT_OPEN = os.pipe()
 
-# Arguments: the file, how many seconds to wait for it, who wants it.
+# Arguments: the file, how many seconds to wait for it, who wants it. Where sudo made it root, sudo knows from where.
 _HOLDER = """
 umask 022
+from=${SSH_CONNECTION:-$(tr '\\0' '\\n' <"/proc/$PPID/environ" | sed -n 's/^SSH_CONNECTION=//p')}
 exec 9>>"$1" || exit
 if flock --wait "$2" 9; then
-    echo "$3 from ${SSH_CONNECTION%% *} since $(date -u '+%F %T') UTC" >"$1"
+    echo "$3 from ${from%% *} since $(date -u '+%F %T') UTC" >"$1"
     echo held
     exec cat >/dev/null
 fi
 echo "busy $(cat "$1")"
 """
+# Runs a command that reads a password first, from the file of this number, and then what it would read without one.
+_ASKED = 'exec "$@" < <(cat <&"$0"; exec cat)'
 _ANSWER = re.compile(r"^(?:(held)|busy (.*))$", re.MULTILINE)
 _ENDED = re.compile(r"@(?P<machine>\S+) \(process (?P<process>\d+)\)")
 # Seconds that what a killed run has under way may take.
@@ -121,27 +123,50 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             AnsibleActionFail: The host cannot lock the file.
             AnsibleConnectionFailure: The host cannot be reached.
         """
-        with tempfile.TemporaryFile("w+") as errors:
-            # A session of its own, so that Ctrl-C ends it no sooner than the run.
-            process = subprocess.Popen(
-                self._command(wait, task_vars),
-                stdin=_ALIVE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                start_new_session=True,
-            )
-            assert process.stdout  # noqa: S101  for the type checker
-            said = ""
-            while line := process.stdout.readline():
-                said += line
-                if answer := _ANSWER.search(said):
-                    return answer[2] or ""
-            errors.seek(0)
-            reason = (said + errors.read()).strip()
-            if process.wait() == 255 and not self._is_local:
-                raise AnsibleConnectionFailure(f"Failed to connect to the host via ssh: {reason}")
-            raise AnsibleActionFail(f"the lock cannot be had: {reason}")
+        process = self._start(wait, task_vars)
+        assert process.stdout  # noqa: S101  for the type checker
+        become = self._connection.become
+        said = ""
+        while line := process.stdout.readline():
+            said += line
+            if answer := _ANSWER.search(said):
+                return answer[2] or ""
+            if become and become.check_incorrect_password(line.encode()):
+                process.kill()
+                raise AnsibleActionFail(f"{become.name} does not take the password: correct ansible_become_password")
+            if become and become.check_missing_password(line.encode()):
+                raise AnsibleActionFail(
+                    f"{become.name} asks for a password: type --ask-become-pass, or give ansible_become_password"
+                )
+        if process.wait() == 255 and not self._is_local:
+            raise AnsibleConnectionFailure(f"Failed to connect to the host via ssh: {said.strip()}")
+        raise AnsibleActionFail(f"the lock cannot be had: {said.strip()}")
+
+    def _start(self, wait: int, task_vars: dict[str, Any]) -> subprocess.Popen[str]:
+        """Start what holds the lock; a password that becoming root takes is the first that it reads."""
+        command = self._command(wait, task_vars)
+        become = self._connection.become
+        password = become.get_option("become_pass", playcontext=self._play_context) if become else None
+        files = []
+        if password:
+            reader, writer = os.pipe()
+            os.write(writer, f"{password}\n".encode())
+            os.close(writer)
+            files.append(reader)
+            command = ["bash", "-c", _ASKED, str(reader), *command]
+        # A session of its own, so that Ctrl-C ends it no sooner than the run.
+        process = subprocess.Popen(
+            command,
+            stdin=_ALIVE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=files,
+            text=True,
+            start_new_session=True,
+        )
+        for file in files:
+            os.close(file)
+        return process
 
     @property
     def _is_local(self) -> bool:
