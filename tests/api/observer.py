@@ -28,7 +28,7 @@ from sqlalchemy import Connection, text
 
 KEYS, PROCESSES, THREADS = 4, 2, 2
 BATCH = 200
-# A reader rests for as long as it has read: Redis, MySQL and those that disturb them need the processors, too.
+# A reader rests for half as long as it has read: Redis, MySQL and those that disturb them need the processors, too.
 REST = 0.5
 # Reads between two writes of one writer, and between two deaths.
 WRITE_READS, KILL_READS = 400, 8000
